@@ -38,10 +38,20 @@ class Probe(TypedDict):
     high_over_bound: float | None  #: upper end of it
 
 
+class SecondAnswer(TypedDict):
+    """Which loads are carried again after a stall, where clients retry."""
+
+    trigger: str  #: the stall, as ``stress`` has it
+    lasts_s: float  #: it lasts twice as long as a client tries
+    back_per_s: float | None  #: the highest load that was looked at from which the system comes back; null: from none
+    down_per_s: float | None  #: the lowest at which it stays down; null: at none
+
+
 class Spared(TypedDict, total=False):
     """What only some answers have."""
 
     survive: str  #: what is gone while the objectives hold: zone
+    after_a_stall: SecondAnswer  #: which loads are carried again after one
 
 
 class Figures(Spared, parts.Simulated):

@@ -4,19 +4,18 @@ The interval is that of the share of bad queries, inverted: the loads at which i
 """
 
 import math
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Unpack
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
 from simulator.planner.load import refuse_clients
 from simulator.planner.plans import Plans
-from simulator.planning import most_clients_result, spare
+from simulator.planning import exact, most_clients_result, second_answer, spare
 from simulator.planning.budget import Budget, BudgetSpentError
-from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
+from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point
 from simulator.planning.level import Level, half_width
 from simulator.planning.most_clients import most_clients
 from simulator.planning.probe import Prober, prepared
@@ -27,11 +26,11 @@ from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
-from simulator.stats import extract, figures, readings, replays, stability
+from simulator.stats import extract, readings, replays, stability
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
 from simulator.stats.verdicts import Verdict, unseen_of
-from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, is_fastest_empty, zero_load
+from simulator.theory import estimate, is_fastest_empty, zero_load
 
 
 @takes_scenario
@@ -79,30 +78,55 @@ def capacity(
     ValueError
         If there is no such engine, it does not cover the scenario, or it is to survive something else.
     """
-    began = time.monotonic()
+    budget, work = Budget(time_s, queries), Execution.here(**execution)
+    answer = _searched(scenario, slos, tolerance, budget, work, survive)
+    if isinstance(answer, Capacity) and answer.per_s.value and not answer.interrupted:
+        second, said = second_answer.of_capacity(answer.scenario, answer.per_s, budget, work)
+        answer = replace(answer, second=second, notes=(*answer.notes, *said))
+    return replace(answer, wall_s=budget.elapsed_s())
+
+
+def capacity_of_rate(
+    scenario: Scenario,
+    *,
+    slos: Sequence[str | Objective] = (),
+    tolerance: float = 0.01,
+    time_s: float | None = None,
+    queries: int | None = None,
+    survive: str | None = None,
+    **execution: Unpack[Here],
+) -> Capacity:
+    """The capacity of an open load, and nothing of stalls; as ``capacity``. Raises ScenarioError where clients wait."""
+    refuse_clients(scenario, "capacity --over", "how many of them an objective allows, capacity says without --over")
+    budget = Budget(time_s, queries)
+    answer = _searched(scenario, slos, tolerance, budget, Execution.here(**execution), survive)
+    assert isinstance(answer, Capacity), "the load is open"
+    return replace(answer, wall_s=budget.elapsed_s())
+
+
+def _searched(
+    scenario: Scenario,
+    slos: Sequence[str | Objective],
+    tolerance: float,
+    budget: Budget,
+    work: Execution,
+    survive: str | None,
+) -> Capacity | most_clients_result.MostClients:
+    """What the search finds."""
     if slos:
         scenario = scenario.with_slos(slos)
     _check(scenario)
-    scenario = settled(scenario, execution.get("say"))
+    scenario = settled(scenario, work.say)
     spared, notes = None, spare.spare_notes(scenario, survive or 0)
     if survive is not None:
         spared, scenario = scenario, spare.bereft(scenario, survive)
-    budget, work = Budget(time_s, queries), Execution.here(**execution)
     answer: Capacity | most_clients_result.MostClients
     if scenario.load.is_closed:
         answer = most_clients(scenario, tolerance, budget, work)
     else:
         plans = Plans.of(scenario)
         answer = _Search(Refinement(plans, tolerance, prepared(plans, work), budget)).capacity()
-    return replace(answer, notes=(*notes, *answer.notes), spared=spared, wall_s=time.monotonic() - began)
-
-
-def capacity_of_rate(scenario: Scenario, **given: Any) -> Capacity:
-    """The capacity of an open load; arguments as of ``capacity``. Raises ScenarioError where clients wait."""
-    refuse_clients(scenario, "capacity --over", "how many of them an objective allows, capacity says without --over")
-    answer = capacity(scenario, **given)
-    assert isinstance(answer, Capacity), "the load is open"
-    return answer
+    return replace(answer, notes=(*notes, *answer.notes), spared=spared)
 
 
 def _check(scenario: Scenario) -> None:
@@ -231,11 +255,11 @@ class _Search:
         elif not is_fastest or reading.low < 1:
             verdict = INCONCLUSIVE
             reason = f"{slo.text} is missed at {rate}, the lowest load that was looked at, but perhaps by luck"
-        ahead = prober.ahead(lowest, prober.measured).of(_stage(self.scenario, slo))
+        ahead = prober.ahead(lowest, prober.measured).of(exact.stage(self.scenario, slo))
         if slo.measure == "mean" and slo.group is None and ahead.exact == math.inf:
             verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
         empty = zero_load(prober.plan)
-        known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
+        known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(exact.statistic(slo))
         if empty is not None and is_fastest and slo.is_of_all and known is not None and known >= slo.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
             verdict = UNREACHABLE
@@ -289,7 +313,7 @@ class _Search:
             bottleneck=bottleneck,
             verdicts=tuple(verdicts),
             binding=prober.objectives[self._binding(at)].text,
-            theory=self._theory(prober, per_s, {one.slo for one in verdicts if _by_theory(one)}),
+            theory=exact.theory(self.scenario, prober, per_s, {one.slo for one in verdicts if _by_theory(one)}),
             points=tuple(points),
             queries=sum(one.queries for one in self.refinement.probers),
             notes=tuple(self.notes),
@@ -301,38 +325,7 @@ class _Search:
         seen = next(probes.seen for probes in reversed(self.refinement.looks) if probes.seen)
         return binding(seen[min(seen, key=lambda load: abs(load - at))])
 
-    def _theory(self, prober: Prober, per_s: Interval, decided: Collection[str]) -> Theory | None:
-        """The least of the exact capacities, if the objectives all have one that are about latency.
-
-        ``decided``: objectives that theory decided in place of the sample; with itself it is not compared.
-        """
-        if not self.scenario.may_be_exact or per_s.low is None or per_s.high is None:
-            return None
-        known = []
-        for slo in prober.objectives:
-            if slo.group is not None:
-                return None  # laws are of all queries
-            stage = _stage(self.scenario, slo)
-            exact = exact_capacity(prober.plan, _statistic(slo), stage, slo.bound)
-            if exact is None:
-                return None
-            known.append((exact.per_s, exact.law, slo.text))
-        least, law, text = min(known)
-        if text in decided:
-            return Theory(least, law, text, DECIDES)
-        return Theory(least, law, text, AGREES if per_s.low <= least <= per_s.high else OUTSIDE)
-
 
 def _by_theory(verdict: Verdict) -> bool:
     """Whether a mean that no sample says was decided by an exact law."""
     return verdict.met is not None and verdict.value is None and verdict.bad_share is None
-
-
-def _stage(scenario: Scenario, slo: Objective) -> int | None:
-    """Index of the stage that an objective is on; None: of whole queries."""
-    return None if slo.stage is None else [stage.name for stage in scenario.stages].index(slo.stage)
-
-
-def _statistic(slo: Objective) -> str:
-    """The name that theory has for what an objective is about."""
-    return figures.key_of(round(100 * slo.p, 9)) if slo.measure in ("quantile", "share_within") else slo.measure

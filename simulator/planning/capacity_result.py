@@ -9,6 +9,7 @@ from simulator.documents import capacity
 from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
+from simulator.planning.second_answer import SecondAnswer
 from simulator.planning.spare import ZONE
 from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
@@ -66,6 +67,7 @@ class Capacity(Shown):
     engine: str
     interrupted: bool = False
     wall_s: float = 0.0
+    second: SecondAnswer | None = None  #: what a stall would make of it; None: nothing is known, or it makes nothing
     spared: Scenario | None = None  #: with all of its machines, where a zone of it is gone; None: nothing is
 
     @property
@@ -121,6 +123,8 @@ class Capacity(Shown):
         }
         if self.spared is not None:
             document["survive"] = ZONE
+        if self.second is not None:
+            document["after_a_stall"] = self.second.to_dict()
         return document
 
     def curve(self) -> list[capacity.Probe]:

@@ -102,9 +102,9 @@ def stress(
         scenario = scenario.with_slos(slos)
     for one in cells:
         triggers.refuse_unstressable(scenario, one)
-    looked = _looked_at(scenario)
+    looked = _required(scenario)
     scenario = settled(scenario, execution.get("say"))
-    work = _Work(scenario, looked, _width_s(scenario, looked, window_s, horizon_s, cells), Execution.here(**execution))
+    work = Trial(scenario, looked, _width_s(scenario, looked, window_s, horizon_s, cells), Execution.here(**execution))
     found = tuple(work.cell(one, horizon_s) for one in cells)
     left = [slo.text for slo in scenario.slos if of_all_the_time(slo) not in looked]
     notes = [f"{', '.join(left)}: that is of no single query, so it is not looked at"] if left else []
@@ -138,15 +138,26 @@ def _check(window_s: float | None, horizon_s: float | None, max_recovery_s: floa
             raise ArgumentError(f"{what}, got {given_s:g}", argument)
 
 
-def _looked_at(scenario: Scenario) -> list[Objective]:
+def looked_at(scenario: Scenario) -> list[Objective]:
     """Objectives that single queries miss, in order; one on a phase is looked at all the time."""
     every = [of_all_the_time(slo) for slo in scenario.slos]
-    looked = [*dict.fromkeys(slo for slo in every if recovery.is_looked_at(slo))]
+    return [*dict.fromkeys(slo for slo in every if recovery.is_looked_at(slo))]
+
+
+def _required(scenario: Scenario) -> list[Objective]:
+    """These, if there are any. Raises ScenarioError."""
+    looked = looked_at(scenario)
     if not looked:
         cure = "slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
         message = f"stress needs an objective that single queries can miss, on a share of all of them: {cure}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "slos", message)])
     return looked
+
+
+def trial(scenario: Scenario, cells: Sequence[triggers.Trigger], execution: Execution) -> Trial:
+    """Disturbances of a scenario with windows as wide as they need. Raises ScenarioError."""
+    looked = _required(scenario)
+    return Trial(scenario, looked, _width_s(scenario, looked, None, None, cells), execution)
 
 
 def of_all_the_time(slo: Objective) -> Objective:
@@ -189,7 +200,7 @@ def _rate_per_s(scenario: Scenario) -> float:
     return rate_per_s * scenario.load.scale
 
 
-class _Work:
+class Trial:
     """How disturbances are simulated."""
 
     def __init__(self, scenario: Scenario, looked: Sequence[Objective], window_s: float, execution: Execution) -> None:
@@ -206,6 +217,11 @@ class _Work:
         if cell.verdict == DOWN and horizon_s is None:
             cell = self._looked(trigger, LONGER * after_s)
         return cell
+
+    def queries(self, trigger: triggers.Trigger, after_s: float, per_s: float) -> int:
+        """Queries of one that is looked at for so long, with those without the trigger; retries not counted."""
+        lasts_s = BEFORE * self.window_s + trigger.lasts_s + after_s
+        return int(2 * self.replications * lasts_s * per_s)
 
     def _looked(self, trigger: triggers.Trigger, after_s: float) -> Cell:
         after = math.ceil(after_s / self.window_s - 1e-9)

@@ -120,12 +120,13 @@ def _duration(text: str, whole: str) -> float:
 
 def refuse_unstressable(scenario: Scenario, trigger: Trigger) -> None:
     """Raise ScenarioError where a trigger cannot be laid over a scenario."""
-    problems = [Problem(scenario.source, 0, 0, path, message) for path, message in _obstacles(scenario, trigger)]
+    problems = [Problem(scenario.source, 0, 0, path, message) for path, message in obstacles(scenario, trigger)]
     if problems:
         raise ScenarioError(problems)
 
 
-def _obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]]:
+def obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]]:
+    """Why a trigger cannot be laid over a scenario: paths and words."""
     load = scenario.load
     if rate_of(scenario) is None:
         has = "clients that wait" if load.is_closed else "a load that changes"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.formats import counted, exact_rate, format_count
+from simulator.base.formats import counted, exact_rate, format_count, format_duration
 from simulator.documents import capacity, parts
 from simulator.report.fleet import fleet_line
 from simulator.report.run import slo_row
@@ -23,6 +23,8 @@ def capacity_table(document: capacity.Capacity, width: int | None = None, color:
     theory = document["theory"]
     if theory is not None:
         lines.append(f"theory: {exact_rate(theory['per_s'])} for {theory['slo']}, {theory['law']}: {theory['verdict']}")
+    if "after_a_stall" in document:
+        lines.append(second_line(document["after_a_stall"]))
     lines.append(_bottleneck(document))
     shown: list[Any] = lines
     if document["slos"]:
@@ -60,6 +62,18 @@ def _headline(document: capacity.Figures) -> str:
     about = "" if document["verdict"] == "found" else "about "
     precise = f", 95 % interval {ends}{half}" if ends else ""
     return f"capacity within {within}: {about}{exact_rate(value)}{precise}; {arrivals}"
+
+
+def second_line(second: capacity.SecondAnswer) -> str:
+    """What is said of a system after a stall."""
+    stall = f"after a stall of {format_duration(second['lasts_s'])}"
+    back, down = second["back_per_s"], second["down_per_s"]
+    if down is None:
+        return f"one answer: {stall} it comes back at {exact_rate(back or 0.0)}, too"
+    comes = "" if back is None else f" comes back at {exact_rate(back)}, and"
+    last = ", the lowest load that was looked at" if back is None else ""
+    until = f"{exact_rate(down)}{last}: from there to the capacity it is up only if nothing goes wrong"
+    return f"two answers: {stall} it{comes} stays down at {until}"
 
 
 def _bottleneck(document: capacity.Figures) -> str:
