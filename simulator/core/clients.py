@@ -95,7 +95,8 @@ def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
     seen = retrying.seen(arrival_ns)
     if retrying.are_attempts_unknown(plan):
         plan = with_rows(plan, np.zeros(len(arrival_ns), dtype=np.int64))
-    return replace(plan, arrival_ns=seen, window_begin_ns=0, window_end_ns=0, drain_ns=NEVER_NS)
+    plan = replace(plan, first_measured=plan.queries, measured=0, window_begin_ns=0, window_end_ns=0)
+    return replace(plan, arrival_ns=seen, drain_ns=NEVER_NS)
 
 
 def with_rows(plan: Plan, query_of: I8) -> Plan:

@@ -154,6 +154,12 @@ def fill_part(
         items[shard] = float(fell)
 
 
+@passage
+def looks_at_items(stages: Rows, stage: int) -> bool:
+    """Whether more of a stage than the time alone of its tasks depends on items."""
+    return is_batched(stages, stage) or sends_again(stages, stage)
+
+
 @kernel
 def work_of_block(
     stages: Rows,
@@ -201,7 +207,7 @@ def work_of_block(
             else:
                 fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
             factor = factors[min(wholes[WHO, i], last_factor)]
-            if is_batched(stages, stage) or sends_again(stages, stage):
+            if looks_at_items(stages, stage):
                 for shard in range(shards):
                     reals[ITEMS, here + shard] = items[shard] * factor
             for shard in range(shards):

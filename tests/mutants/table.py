@@ -1779,8 +1779,8 @@ ROOMS = (
         "all of a block have the work of its first query",
         "E1",
         WORK,
-        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            if is_batched",
-        "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            if is_batched",
+        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            if looks_at_items",
+        "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            if looks_at_items",
         AGREE,
     ),
     Mutant(
@@ -3341,6 +3341,32 @@ ATTEMPTS = (
     ),
 )
 
+SAME_WORK = (
+    Mutant(
+        "the work of a query with another factor",
+        "E1",
+        "engines/compiled/passes.py",
+        " or factor != kept.same_for[records.SAME_FACTOR, stage]:",
+        ":",
+        "sample_paths.engines_agree",
+    ),
+    Mutant(
+        "the work of a query that scores less",
+        "E1",
+        "engines/compiled/passes.py",
+        "if scored != kept.same_for[records.SAME_SCORED, stage] or ",
+        "if ",
+        "sample_paths.parts_agree",
+    ),
+    Mutant(
+        "items for which nobody was asked",
+        "E1",
+        "engines/compiled/passes.py",
+        "            copy_row(shards, kept.same[records.SAME_ITEMS, first:], reals[work.ITEMS, i * shards :])\n",
+        "            copy_row(shards, kept.same[records.SAME_ALONE, first:], reals[work.ITEMS, i * shards :])\n",
+        "sample_paths.batches_agree",
+    ),
+)
 
 TABLES = (
     *ENGINES,
@@ -3372,6 +3398,7 @@ TABLES = (
     *ADMISSIONS,
     *ANSWERED,
     *ATTEMPTS,
+    *SAME_WORK,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -7,7 +7,8 @@ from simulator.core.clients import are_unknown, is_unknown
 from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import nobody
 from simulator.core.hosted import has_company, kept_width
-from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan, Rows
+from simulator.core.laws.sampling import is_drawn
+from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, TIME, Plan, Rows
 from simulator.core.retrying import are_attempts_unknown, first_teller
 from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
@@ -78,6 +79,8 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         doorway=np.zeros(1, dtype=DOORWAY),
         flights=np.zeros(1, dtype=records.LIST),
         ends=np.zeros((in_flight, COLUMNS), dtype=np.int64),
+        same=np.zeros((2, plan.shards)),
+        same_for=np.full((2, stages), np.nan),
         **caches_of(plan),
     )
 
@@ -103,6 +106,9 @@ def modes_of(plan: Plan, whole: Plan, workers: int, tasks: bool, at_once: int) -
         else:
             mode["first_worker"] = modes[owner]["first_worker"]
         mode["first_seat"] = plan.stages[owner]["first_replica"]
+        drawn = [is_drawn(plan.laws, stage * ROLES + role) for role in (CANDIDATES, TIME)]
+        is_alike = not (any(drawn) or is_drawn(plan.work_law, 0) or row["hashed"] or row["follows"])
+        mode["has_same"] = is_alike
         mode["is_mixed"] = has_company(plan.stages, stage) and bool(plan.is_batched[stage])
         merger += int(row["mergers"])
     return modes

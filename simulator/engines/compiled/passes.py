@@ -20,6 +20,7 @@ from simulator.core.optional import is_optional, last_taken
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
 from simulator.core.service import fill_afters, fill_factors, fill_responses, has_own_factor, same_factor, service_ns
+from simulator.engines.compiled import records
 from simulator.engines.compiled.choosy import choosy
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
 from simulator.engines.compiled.longer import next_worker
@@ -48,6 +49,46 @@ def hand_over(given: Given, kept: Kept, stage: int, queries: int, reals: F8, who
             reals[work.PREVIOUS, i] = min(stages[before]["keep"], handed)
 
 
+@passage
+def copy_row(count: int, source: F8, target: F8) -> None:
+    """Copy the first values of a row to another; a slice would ask for memory."""
+    for place in range(count):
+        target[place] = source[place]
+
+
+@passage
+def has_work(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> bool:
+    """Fill SCORED of a block, and ALONE and ITEMS, if they are those of the last query that came here; whether so."""
+    if given.modes[stage]["has_same"] == 0:
+        return False
+    laws, parts, points, last = given.laws, given.parts, given.points, given.work.shape[0] - 1
+    for i in range(queries):
+        query, previous = wholes[work.WHO, i], reals[work.PREVIOUS, i]
+        scored = work.candidates_of(given.stages, given.run, laws, parts, points, query, stage, previous)
+        factor = given.work[min(query, last)]
+        if scored != kept.same_for[records.SAME_SCORED, stage] or factor != kept.same_for[records.SAME_FACTOR, stage]:
+            return False
+        reals[work.SCORED, i] = scored
+    first, shards = given.stages[stage]["first_shard"], given.stages[stage]["shards"]
+    is_all = work.looks_at_items(given.stages, stage)
+    for i in range(queries):
+        copy_row(shards, kept.same[records.SAME_ALONE, first:], reals[work.ALONE, i * shards :])
+        if is_all:
+            copy_row(shards, kept.same[records.SAME_ITEMS, first:], reals[work.ITEMS, i * shards :])
+    return True
+
+
+@passage
+def keep_work(given: Given, kept: Kept, stage: int, reals: F8, wholes: I8) -> None:
+    """Keep the work of the first query of a block, for those that have the same."""
+    if given.modes[stage]["has_same"] == 1:
+        first, shards = given.stages[stage]["first_shard"], given.stages[stage]["shards"]
+        kept.same_for[records.SAME_SCORED, stage] = reals[work.SCORED, 0]
+        kept.same_for[records.SAME_FACTOR, stage] = given.work[min(wholes[work.WHO, 0], given.work.shape[0] - 1)]
+        copy_row(shards, reals[work.ALONE], kept.same[records.SAME_ALONE, first:])
+        copy_row(shards, reals[work.ITEMS], kept.same[records.SAME_ITEMS, first:])
+
+
 @kernel
 def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> None:
     """Draw all luck of a block of queries, whose WHO is filled, and turn it into times."""
@@ -56,22 +97,24 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
     if follows(stages, stage):
         find_part(stages, given.share, kept.won, stage, reals, wholes)
     work.name_tasks(stages, stage, queries, wholes)
-    work.work_of_block(
-        stages,
-        run,
-        laws,
-        parts,
-        points,
-        given.share,
-        given.knot_items,
-        given.knot_ns,
-        given.knot_slope,
-        stage,
-        queries,
-        given.work,
-        reals,
-        wholes,
-    )
+    if not has_work(given, kept, stage, queries, reals, wholes):
+        work.work_of_block(
+            stages,
+            run,
+            laws,
+            parts,
+            points,
+            given.share,
+            given.knot_items,
+            given.knot_ns,
+            given.knot_slope,
+            stage,
+            queries,
+            given.work,
+            reals,
+            wholes,
+        )
+        keep_work(given, kept, stage, reals, wholes)
     visits_of_block(stages, run, laws, parts, points, given.share, stage, queries, reals, wholes)
     fill_responses(stages, run, laws, parts, points, stage, queries, reals, wholes)
     fill_afters(stages, run, laws, parts, points, stage, queries, reals, wholes)

@@ -85,6 +85,8 @@ class Kept(NamedTuple):
     links: NDArray[np.int32]  #: (2, keys and ends) NEWER and OLDER, by key of each cache; OLDER -1: not held
     leaving: Rows  #: (stages,) LIST of who leaves with an answer that is put in then
     leaves: I8  #: (stages x queries, COLUMNS) of ``events``
+    same: F8  #: (2, shards) ALONE and ITEMS of the tasks of the last query, where who scores as much has the same
+    same_for: F8  #: (2, stages) the candidates that it scored, and its factor; NaN: there was none
 
 
 class Awaited(NamedTuple):
@@ -101,6 +103,11 @@ class Awaited(NamedTuple):
     down: I8  #: (replicas,) until when each is known to be down; likewise there
     changes_ns: I8  #: (shards,) when that changes next; likewise there
 
+
+#: Rows of ``Kept.same``.
+SAME_ALONE, SAME_ITEMS = range(2)
+#: Rows of ``Kept.same_for``.
+SAME_SCORED, SAME_FACTOR = range(2)
 
 #: Rows of ``Kept.instants``.
 CLOSE, LEAVE, CRITICAL_ENQUEUE, CRITICAL_WAIT, CRITICAL_SERVICE, ANSWER_SUM = range(6)
@@ -131,6 +138,7 @@ MODE = np.dtype(
         ("is_narrow", np.int64),  # 1: so few shards that one loop does all for a task
         ("first_worker", np.int64),  # of the stage, or its owner, among all workers
         ("first_seat", np.int64),  # and of its replicas
+        ("has_same", np.int64),  # 1: who scores as much, with the same factor, has the same work
         ("is_mixed", np.int64),  # 1: batches are taken from queues that hold tasks of several stages
         ("first_merger", np.int64),  # among all mergers
         ("answers", np.int64),  # that close the stage
