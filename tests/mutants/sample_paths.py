@@ -384,6 +384,25 @@ VISITING = plans_of_all(
     limits=False,
     **APART,
 )
+#: And those among them that look ahead.
+VISITING |= plans_of_all(
+    stages=1,
+    shards=st.integers(2, 5),
+    fan_outs=True,
+    neighbours=False,
+    slowdowns=False,
+    failures=False,
+    outages=False,
+    limits=False,
+    gathers=False,
+    caches=False,
+    admission=False,
+    client=False,
+    optional=False,
+    afters=False,
+    **PLAIN,
+    **APART,
+)
 
 
 def visits_agree() -> None:
