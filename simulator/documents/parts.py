@@ -73,7 +73,7 @@ class Share(TypedDict):
 class Percentile(Interval):
     """A percentile that the sample supports."""
 
-    at_least: NotRequired[bool]  #: it falls among queries that never finished: only a lower bound is known
+    at_least: NotRequired[bool]  #: it falls among queries that have no answer: only a lower bound is known
     largest_finite: NotRequired[float | None]  #: that bound
 
 

@@ -174,7 +174,7 @@ def compared(figure: str, a: Measure, b: Measure, between: Callable[[LeftOut, Le
         return Compared(figure, a, b, None, NOT_KNOWN, reason)
     if math.isinf(a.figure.value) or math.isinf(b.figure.value):
         word = _word_of_infinite(a, b)
-        reason = "it falls among queries that never finished" if word == NOT_KNOWN else ""
+        reason = "it falls among queries that have no answer" if word == NOT_KNOWN else ""
         return Compared(figure, a, b, None, word, reason)
     gap = exactly(a.figure.value, b.figure.value) if a.is_exact else between(a.figure, b.figure)
     sign = gap.sign

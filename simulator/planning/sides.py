@@ -257,7 +257,7 @@ def mean_and_failed(latency: Series, printed: parts.Interval) -> dict[str, Measu
     layout, finite = latency.layout, latency.finite
     known = latency.values if finite.all() else np.where(finite, latency.values, 0.0)
     mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
-    unfinished = _unsaid(printed, mean) if finite.all() else "some queries never finished, so the mean is not known"
+    unfinished = _unsaid(printed, mean) if finite.all() else "some queries have no answer, so the mean is not known"
     return {
         "mean": Measure("s", LOWER, mean, reason=unfinished),
         "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),

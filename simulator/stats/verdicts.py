@@ -171,7 +171,7 @@ def judge(
         verdict = Verdict(objective.text, bool(largest < objective.bound), "s", known, known, known, None, "")
     elif objective.measure == "mean":
         unfinished = not bool(series.finite.all())
-        reason = "some queries never finished, so the mean is not known" if unfinished else ""
+        reason = "some queries have no answer, so the mean is not known" if unfinished else ""
         verdict = _by_mean(objective, mean, "s", few, below=True, reason=reason)
     elif objective.measure in ("utilisation", "hottest"):
         assert utilisation is not None
