@@ -8,6 +8,7 @@ import numpy as np
 
 from simulator.base.formats import counted, format_duration
 from simulator.base.groups import CLASS, PHASE
+from simulator.core.columns import FAILED, SHED, TIMED_OUT
 from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
@@ -268,7 +269,7 @@ def _whole(
         admission.shed_ratio([admission.is_shed(trace) for trace in pool.traces], pool.layout),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
-        _unsupported(figures, latency, is_saturated, any(len(trace.stage_outcome) for trace in pool.traces)),
+        _unsupported(figures, latency, is_saturated, any(_may_fail(trace) for trace in pool.traces)),
     )
 
 
@@ -311,6 +312,11 @@ def _of_nobody(objectives: Sequence[Objective], stage: str) -> dict[int, tuple[V
     of_latency = "quantile", "share_within", "mean", "max"
     mine = [number for number, one in enumerate(objectives) if one.stage == stage and one.measure in of_latency]
     return {number: (nobody(objectives[number]), None) for number in mine}
+
+
+def _may_fail(trace: Trace) -> bool:
+    """Whether queries may be over without an answer, or some are: not only those that a cut has left."""
+    return len(trace.stage_outcome) > 0 or bool(np.isin(trace.outcome, (SHED, TIMED_OUT, FAILED)).any())
 
 
 def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: bool) -> list[str]:

@@ -205,8 +205,11 @@ def test_a_time_out_alone_loses_what_takes_longer():
     law = {"kind": "exponential", "mean": "1ms"}
     one = {"name": "one", "model": {"kind": "time", "law": law}}
     scenario = scenario_of({"timeout": "5ms"}, rate="600/s", stages=[one], run={"queries": 20000, "replications": 6})
-    seen = simulate(scenario).to_dict()["attempts"]["timed_out_ratio"]
+    document = simulate(scenario).to_dict()
+    seen = document["attempts"]["timed_out_ratio"]
     assert seen["low"] < np.exp(-(1000 - 600) * 0.005) < seen["high"]
+    said = run_table(document, 200)
+    assert "of 120,000 queries have no answer" in said and "never finished" not in said
 
 
 def test_objectives_sweeps_knobs_and_comparisons_see_it():
