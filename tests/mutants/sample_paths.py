@@ -35,9 +35,11 @@ from simulator.engines.compiled import run
 from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
 
-#: Plans whose workers leave each other alone.
+#: Plans whose workers leave each other alone, and whose queries take all stages.
 plans = partial(
     plans_of_all,
+    optional=False,
+    caches=False,
     neighbours=False,
     slowdowns=False,
     failures=False,
@@ -119,6 +121,18 @@ def ahead_agree() -> None:
     """The same, of stages that look ahead, and draw the luck of many queries at once."""
     of = plans(stages=2, queries=st.integers(4, 12), gathers=False, afters=False, **PLAIN)
     agree_in_blocks(of, BLOCKS[1:], 300)
+
+
+def same_work_agree() -> None:
+    """The same, where work is known from the last query: of later stages that are handed fewer candidates."""
+    narrow = {**PLAIN, "optional": True, "gathers": False, "afters": False}
+    agree_in_blocks(plans(stages=3, queries=st.integers(4, 12), **narrow), BLOCKS[:1], 400)
+
+
+def same_items_agree() -> None:
+    """And of stages that serve several tasks together, by their items."""
+    narrow = {"gathers": False, "afters": False, "hedges": False}
+    agree_in_blocks(plans(stages=1, queries=st.integers(4, 12), replicas=1, **narrow), BLOCKS[:1], 400)
 
 
 def batches_agree() -> None:
@@ -396,8 +410,6 @@ VISITING |= plans_of_all(
     limits=False,
     gathers=False,
     caches=False,
-    admission=False,
-    client=False,
     optional=False,
     afters=False,
     **PLAIN,
@@ -464,8 +476,9 @@ def shared_stale() -> None:
 
 
 #: Stages that run at the replicas of the first one: with batches, with answers that are not needed, with slow times.
-GUESTS = plans_of_all(stages=2, shards=st.integers(1, 3), replicas=2, guests=True, hedges=False, outages=False)
-GUESTS |= plans_of_all(stages=2, shards=1, replicas=1, workers=1, guests=True, batches=2, gathers=True, afters=False)
+GUESTS = plans(stages=2, shards=st.integers(1, 3), replicas=2, guests=True, hedges=False)
+GUESTS |= plans(stages=2, shards=1, replicas=1, workers=1, guests=True, batches=2, gathers=True, afters=False)
+GUESTS |= plans_of_all(stages=2, shards=st.integers(1, 3), replicas=2, guests=True, hedges=False, outages=False)
 
 
 def guests_agree() -> None:

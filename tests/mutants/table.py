@@ -560,7 +560,7 @@ ENGINES = (
         PASSES,
         "next_instant(lists, heap, answers) <= now",
         "next_instant(lists, heap, answers) < now",
-        AGREE,
+        "sample_paths.ahead_agree",
     ),
     Mutant(
         "warm-up counted, in the compiled engine",
@@ -3356,7 +3356,7 @@ SAME_WORK = (
         "engines/compiled/passes.py",
         "if scored != kept.same_for[records.SAME_SCORED, stage] or ",
         "if ",
-        "sample_paths.parts_agree",
+        "sample_paths.same_work_agree",
     ),
     Mutant(
         "items for which nobody was asked",
@@ -3364,7 +3364,7 @@ SAME_WORK = (
         "engines/compiled/passes.py",
         "            copy_row(shards, kept.same[records.SAME_ITEMS, first:], reals[work.ITEMS, i * shards :])\n",
         "            copy_row(shards, kept.same[records.SAME_ALONE, first:], reals[work.ITEMS, i * shards :])\n",
-        "sample_paths.batches_agree",
+        "sample_paths.same_items_agree",
     ),
 )
 
