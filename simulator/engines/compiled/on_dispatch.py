@@ -27,6 +27,7 @@ from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
+from simulator.engines.compiled.scaling import provide
 
 
 @passage
@@ -163,6 +164,7 @@ def on_dispatch(
     if is_cached(stages, stage) and has_answer(given, kept, stage, query, now):
         return on_hit(given, kept, clock, events, stage, query, now)
     first_task, view = place * shards, view_of(stages, run, query, stage)
+    provide(given, kept, stage, now)
     choose_replicas(given, awaited, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     gathers[query]["missing"] = shards
     is_choosy, is_keen = fans_out(stages, stage), awaits_copies(stages, stage)
