@@ -12,14 +12,12 @@ from simulator.core.scaling import ANY_NUMBER, CONCURRENCY, HPA, IDEAL, Scaling,
 from simulator.testing.strategies.plans import plans
 
 #: What an autoscaler does not go with, and what may last for a very long time.
-NARROWED = {
-    **{"sharing": False, "background": False, "guests": False, "failures": False, "slowdowns": False},
-}
+NARROWED = {"sharing": False, "background": False, "guests": False, "slowdowns": False}
 UNDER_TWO, RATIOS = st.integers(0, 9), st.sampled_from([0, 200_000, 500_000, 1_000_000])
 
 
 @st.composite
-def scalings(draw: st.DrawFn, replicas: int, least: int, may_know: bool, sometimes: bool = False) -> Scaling:
+def scalings(draw: st.DrawFn, replicas: int, least: int, may_know: bool) -> Scaling:
     """How the replicas of a stage are scaled; ``may_know``: who comes."""
     rule = draw(st.sampled_from([HPA, HPA, CONCURRENCY, *[IDEAL] * may_know]))
     counts = sorted(draw(st.lists(st.integers(least, replicas), min_size=3, max_size=3)))
@@ -55,9 +53,10 @@ def may_scale(plan: Plan, stage: int) -> bool:
 
 @st.composite
 def scaled_plans(draw: st.DrawFn, /, *, found: bool | None = None, **narrowed: Any) -> Plan:
-    """Plans with an autoscaler or several; ``found``: whether more is found, of clients that wait or give up, or a door.
+    """Plans with an autoscaler or several.
 
-    None: either. ``**narrowed``: as of ``plans``.
+    ``found``: whether more is found, of clients that wait or give up, or of a door; None: either. ``**narrowed``: as of
+    ``plans``.
     """
     given = {"replicas": st.integers(2, 5), **NARROWED, **narrowed}
     is_found = draw(st.booleans()) if found is None else found

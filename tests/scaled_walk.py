@@ -1,4 +1,4 @@
-"""The walk of plans that are scaled: what is decided at each instant is read off a walk in which all earlier is known."""
+"""The walk of plans that are scaled: what is decided at an instant is read off a walk in which all earlier is known."""
 
 from __future__ import annotations
 
@@ -58,9 +58,8 @@ class Decider:
         row = self.row
         ready, asked = sum(instant <= now for instant in self.ready), len(self.ready)
         wish = min(max(self.wish(plan, now, ready, asked), row["least"]), row["most"])
-        recent = {when: number for when, number in self.wished.items()}
-        up = [number for when, number in recent.items() if when > now - row["up_ns"]]
-        down = [number for when, number in recent.items() if when > now - row["down_ns"]]
+        up = [number for when, number in self.wished.items() if when > now - row["up_ns"]]
+        down = [number for when, number in self.wished.items() if when > now - row["down_ns"]]
         self.wished[now] = wish
         number = asked
         if min([wish, *up]) > number:
@@ -92,9 +91,8 @@ class Decider:
         if row["rule"] == HPA:
             used = Fraction(sum(one[0] for one in last), sum(one[1] for one in last)) / target
             tolerance = Fraction(row["tolerance"], 10**6)
-            if abs(used - 1) <= tolerance:
-                if not (asked > ready and used > 1):
-                    return asked
+            if abs(used - 1) <= tolerance and not (asked > ready and used > 1):
+                return asked
             if asked > ready and used > 1:
                 with_idle = used * ready / asked
                 return asked if with_idle <= 1 + tolerance else max(asked, ceil(with_idle * asked))

@@ -630,7 +630,7 @@ class Walk:
                 self.closed(now, query, stage)
             return
         again, row = (query, stage, shard, len(copies)), self.plan.stages[stage]
-        back = [self.is_back(now, stage, shard, one, False) for one in range(self.plan.left[self.column(stage, shard)])]
+        back = [self.is_back(now, stage, shard, one, False) for one in range(self.serve(now, stage, shard))]
         there = [index for index, instant in enumerate(back) if instant == min(back)]
         first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + shard * int(row["replicas"])
         seen = np.array([self.read(now, stage, first + index) for index in there])

@@ -25,8 +25,8 @@ from simulator.core.optional import is_optional
 from simulator.core.outages import has_outages
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
-from simulator.core.service import stays_taken
 from simulator.core.scaling import is_scaled
+from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
 from simulator.core.slowdowns import is_slowed
 

@@ -21,8 +21,8 @@ from simulator.core.lost import Downs, known_ns
 from simulator.core.plan import I8, Plan
 from simulator.core.refused import told_ns
 from simulator.core.routed import holds
-from simulator.core.scaling import left_at
 from simulator.core.rules import ANSWER, DISPATCH, HEDGE
+from simulator.core.scaling import left_at
 from simulator.core.violations import Rows, Violation, at
 
 #: Later than any instant.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simulator.core import scaling
 from simulator.core.columns import Columns
-from simulator.core.plan import I8, NEVER_NS, Plan, Rows
+from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.violations import Rows as Tasks
 from simulator.core.violations import Violation, at, violation
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.jit import kernel
-from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
+from simulator.core.plan import BACKGROUND_GAP, I8, NEVER_NS, NONE, ROLES, Plan, Rows, frozen
 
 #: Rules: by the utilisation of workers, by tasks at a replica, by the load that comes.
 HPA, CONCURRENCY, IDEAL = range(3)
@@ -66,7 +66,7 @@ SCALING = np.dtype([("stage", np.int64), *((name, np.int64) for name in Scaling.
 
 def nothing_provided() -> I8:
     """Steps of a plan that has none, or whose steps are not known."""
-    return frozen(np.zeros((3, 0), dtype=np.int64))  # type: ignore[no-any-return]
+    return frozen(np.zeros((3, 0), dtype=np.int64))
 
 
 def with_scaling(plan: Plan, stage: int, scaling: Scaling) -> Plan:
@@ -78,6 +78,10 @@ def with_scaling(plan: Plan, stage: int, scaling: Scaling) -> Plan:
     assert scaling.rule in (HPA, CONCURRENCY, IDEAL) and stage not in plan.scaling["stage"], "by one rule"
     assert scaling.up_number >= 1 or scaling.up_share >= 1, "it may grow"
     assert scaling.rule != IDEAL or not (plan.clients or len(plan.patience)), "it is known who comes"
+    assert row["sharing"] == 0, "workers that tasks share are not counted as busy"
+    assert plan.laws[stage * ROLES + BACKGROUND_GAP]["kind"] == NONE, "what a replica does besides it does all the time"
+    assert (plan.stages["owner"] == row["owner"]).sum() == 1, "it is one stage whose load is looked at"
+    assert row["hedge_ns"] > 0 or scaling.least > row["hedges"], "tied copies go to replicas of their own"
     stages = plan.stages.copy()
     stages[stage]["uneven"] = 1
     row = np.array([(stage, *astuple(scaling))], dtype=SCALING)
@@ -299,7 +303,7 @@ class Scaler:
 def all_steps(scalers: list[Scaler], until_ns: int) -> I8:
     """(3, steps) of all stages, those that count by an instant."""
     rows = [(scaler.stage, *step) for scaler in scalers for step in scaler.steps if step[0] <= until_ns]
-    return frozen(np.array(rows, dtype=np.int64).T)  # type: ignore[no-any-return]
+    return frozen(np.array(rows, dtype=np.int64).T)
 
 
 def provided_ns(plan: Plan) -> NDArray[np.int64]:

@@ -58,7 +58,10 @@ class Paced(Run):
 
 
 def find_paced(plan: Plan, run: Paced, go_on: Callable[[Run], bool]) -> Found:
-    """Let everything happen, and autoscalers decide; ``go_on``: lets a run go on, and says whether it is to be looked at."""
+    """Let everything happen, and autoscalers decide.
+
+    ``go_on``: lets a run go on, and says whether it is to be looked at.
+    """
     autoscaler = Autoscaler(plan)
     show(run, autoscaler.scalers)
     is_cut = plan.drain_ns != NEVER_NS and not are_attempts_unknown(plan)

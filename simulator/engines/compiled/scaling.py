@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core.jit import kernel, passage
-from simulator.core.plan import I8, NEVER_NS, Plan, Rows
+from simulator.core.plan import NEVER_NS, Plan, Rows
 from simulator.core.scaling import Scaler, serve, steps_of
 from simulator.engines.compiled.attempts import next_limit
 from simulator.engines.compiled.records import Given, Kept
@@ -21,7 +21,7 @@ ROOM, BEHIND = 64, 1
 GO_ON, LOOK, ALL_OVER = range(20, 23)
 
 
-def steps_of_run(plan: Plan) -> dict[str, I8]:
+def steps_of_run(plan: Plan) -> dict[str, Any]:
     """Arrays of ``Kept`` by their names; none where no stage is scaled."""
     stages = len(plan.stages)
     if not len(plan.scaling):

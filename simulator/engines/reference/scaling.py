@@ -14,7 +14,6 @@ from simulator.engines.reference.clock import Clock
 from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.recorder import Recorder
 
-
 #: Columns of a table of tasks.
 COLUMNS = len(Tasks.__dataclass_fields__)
 
