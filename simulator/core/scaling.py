@@ -203,14 +203,14 @@ def limited(row: Rows, desired: int, asked: int) -> int:
     return min(max(desired, int(row["least"])), int(row["most"]))
 
 
-def needs(plan: Plan, row: Rows, target: int) -> list[int]:
+def needs(arrival_ns: I8, workers: int, row: Rows, target: int) -> list[int]:
     """Of each period, how many replicas do the work of the queries that arrive in it, workers busy for a share.
 
     No fewer than the least, and no more than the most; later periods are like one without queries.
     """
-    every_ns, stage = int(row["every_ns"]), plan.stages[int(row["stage"])]
-    arrived = np.bincount(plan.arrival_ns // every_ns) if int(plan.arrival_ns[-1]) < NEVER_NS else np.zeros(1)
-    a_replica = every_ns * int(stage["workers"]) * target * 1000
+    every_ns = int(row["every_ns"])
+    arrived = np.bincount(arrival_ns // every_ns) if int(arrival_ns[-1]) < NEVER_NS else np.zeros(1)
+    a_replica = every_ns * workers * target * 1000
     work = [queries * int(row["demand"]) * WHOLE for queries in arrived.astype(np.int64).tolist()]
     return [min(max(up_to(one, a_replica), int(row["least"])), int(row["most"])) for one in work]
 
@@ -220,7 +220,7 @@ class Scaler:
 
     def __init__(self, plan: Plan, row: Rows) -> None:
         self.row, self.stage = row, int(row["stage"])
-        self.shards = int(plan.stages[self.stage]["shards"])
+        self.shards, workers = (int(plan.stages[self.stage][name]) for name in ("shards", "workers"))
         self.every_ns, self.begins = int(row["every_ns"]), int(row["begins"])
         self.next_ns = self.every_ns
         self.ready = [0] * self.begins  # of each replica asked for: from when on it serves
@@ -229,7 +229,7 @@ class Scaler:
         self.advised = [(0, self.begins)]
         self.seen: list[tuple[int, int, int]] = []  # of each period: workers' time taken, and provided, and tasks' time
         self.panic_ns, self.most_in_panic = -1, 0
-        self.needs = needs(plan, row, int(row["target"])) if row["rule"] == IDEAL else []
+        self.needs = needs(plan.arrival_ns, workers, row, int(row["target"])) if row["rule"] == IDEAL else []
 
     @property
     def from_ns(self) -> int:
