@@ -201,10 +201,8 @@ def rule_contradictions(stages: Sequence[Any], is_known: bool) -> Iterable[field
     hosts = {stage.runs_on for stage in stages}
     for index, stage in enumerate(stages):
         if stage.autoscale is not None and stage.name in hosts:
-            yield (
-                ("stages", index, "autoscale"),
-                "its replicas serve another stage, too, whose load it does not look at",
-            )
+            said = "its replicas serve another stage, too, whose load it does not look at: scale none of them"
+            yield ("stages", index, "autoscale"), said
         if stage.autoscale is not None and stage.autoscale.rule == IDEAL and not is_known:
             said = "the ideal knows who comes: not of clients that wait, or try again; take another rule"
             yield ("stages", index, "autoscale", "rule"), said

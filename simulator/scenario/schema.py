@@ -194,10 +194,8 @@ class Scenario(fields.Part):
 
         With retries a longer run is another one: a collapse that comes with some chance, and stays, is in more of it.
         """
-        is_counted = self.queries is not None and not self.load.ends
-        return (
-            is_counted and not any(stage.outages or stage.autoscale for stage in self.stages) and not self.tries_again
-        )
+        is_counted = self.queries is not None and not self.load.ends and not self.tries_again
+        return is_counted and not any(stage.outages or stage.autoscale for stage in self.stages)
 
     @property
     def duration_s(self) -> float | None:
