@@ -186,6 +186,7 @@ def scaling_contradictions(said: dict[str, Any]) -> Iterable[fields.Contradictio
         yield ("replicas",), f"those at the beginning: from autoscale.min, {one.least}, to autoscale.max, {one.most}"
     for key, why in (
         ("runs_on", "its replicas are those of another stage: say it there"),
+        ("colocate", "its machines would come and go with its own load: give it machines of its own"),
         ("sharing", "workers that tasks share are not counted as busy: give it a queue"),
         ("background", "what replicas do besides they do all the time: leave one out"),
         ("lost_machine", "a machine that is gone is replaced: say it in failures"),
@@ -197,11 +198,11 @@ def scaling_contradictions(said: dict[str, Any]) -> Iterable[fields.Contradictio
 
 
 def rule_contradictions(stages: Sequence[Any], is_known: bool) -> Iterable[fields.Contradiction]:
-    """Of all stages: nobody runs on one that is scaled, and the ideal knows who comes."""
-    hosts = {stage.runs_on for stage in stages}
+    """Of all stages: nobody runs on one that is scaled, or on its machines, and the ideal knows who comes."""
+    hosts = {name for stage in stages for name in (stage.runs_on, stage.colocate)}
     for index, stage in enumerate(stages):
         if stage.autoscale is not None and stage.name in hosts:
-            said = "its replicas serve another stage, too, whose load it does not look at: scale none of them"
+            said = "its replicas, or machines, are those of another stage, too, whose load it does not look at"
             yield ("stages", index, "autoscale"), said
         if stage.autoscale is not None and stage.autoscale.rule == IDEAL and not is_known:
             said = "the ideal knows who comes: not of clients that wait, or try again; take another rule"

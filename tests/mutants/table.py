@@ -3342,6 +3342,75 @@ ATTEMPTS = (
 )
 
 
+SCALES = "core/scaling.py"
+SCALED = (
+    Mutant(
+        "replicas that do not serve yet count as busy",
+        "E8",
+        SCALES,
+        "used, aim = used * ready, aim * asked",
+        "used, aim = used * asked, aim * asked",
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "what was advised counts a look longer",
+        "E8",
+        SCALES,
+        "if instant > now - length_ns]",
+        "if instant >= now - length_ns]",
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "fewer that go at once are rounded down",
+        "E8",
+        SCALES,
+        'fewer = max(int(row["down_number"]), up_to(asked * int(row["down_share"]), WHOLE))',
+        'fewer = max(int(row["down_number"]), share_of(asked, int(row["down_share"])))',
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "a panic begins beyond twice as many",
+        "E8",
+        SCALES,
+        "if at_once >= PANIC * ready:",
+        "if at_once > PANIC * ready:",
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "a step counts after the instant that it is of",
+        "E1",
+        SCALES,
+        "    if steps[0, first] > now:\n",
+        "    if steps[0, first] >= now:\n",
+        "sample_paths.scaled_agree",
+    ),
+    Mutant(
+        "one more replica is sent tasks than serve",
+        "S6",
+        "engines/reference/scaling.py",
+        "np.minimum(self.plan.left[shards], count)",
+        "np.minimum(self.plan.left[shards], count + 1)",
+        "sample_paths.scaled_hold",
+    ),
+    Mutant(
+        "what is over is forgotten before it is looked at",
+        "E1",
+        "engines/compiled/pacing.py",
+        "scaled.over_ns(rows) > from_ns\n",
+        "scaled.over_ns(rows) > from_ns + 3\n",
+        "sample_paths.scaled_agree",
+    ),
+    Mutant(
+        "a task is at its replica until its answer is there",
+        "E8",
+        "core/scaled.py",
+        "np.where(mine[FINISH] >= 0, mine[FINISH], gone)",
+        "np.where(mine[FINISH] >= 0, mine[FINISH] + 1, gone)",
+        "sample_paths.scaled_open_walk",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3372,6 +3441,7 @@ TABLES = (
     *ADMISSIONS,
     *ANSWERED,
     *ATTEMPTS,
+    *SCALED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

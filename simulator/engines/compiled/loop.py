@@ -165,11 +165,9 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     stage_bits = given.run[0]["stage_bits"]
     if clock[0]["is_gap"] == 1:
         pop(clock, events)
-    is_paced = clock[0]["pause_ns"] < NEVER_NS
-    if is_paced:
-        pace = keep_pace(given, kept, clock, events)
-        if pace != GO_ON:
-            return pace
+    pace, is_paced = keep_pace(given, kept, clock, events), clock[0]["pause_ns"] < NEVER_NS
+    if pace != GO_ON:
+        return pace
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
     if given.patience.shape[0] > 0:
@@ -185,7 +183,7 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     clock[0]["short"] = records.OF_EVENTS
     if events.shape[0] - size < clock[0]["margin"]:
         return FULL
-    now, order, row = 0, 0, 0
+    now, order, row, sends, came = 0, 0, 0, rules.NOTHING, ADMITTED
     if arrives:
         now = given.entering_ns[cursor]
         order = rules.event_order(rules.DISPATCH, (given.entering[cursor] << stage_bits) | clock[0]["ahead"])
@@ -198,9 +196,7 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
             pop(clock, events)
             return AGAIN
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
-    stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
-    kind = order >> KEY_BITS
-    sends = rules.NOTHING
+    stage, kind = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1), order >> KEY_BITS
     if kind in (rules.DISPATCH, rules.HEDGE):
         sends = at_once(given.stages, stage)
     elif kind == rules.BACKGROUND or (kind == rules.ANSWER and copies[row]["state"] == copy_states.LOST):
@@ -211,7 +207,6 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     if clock[0]["rows"] - clock[0]["copies"] < sends:
         clock[0]["short"] = records.OF_TABLE
         return FULL
-    came = ADMITTED
     if arrives:
         clock[0]["cursor"] += 1
         if given.patience.shape[0] + given.think_law.shape[0] + given.door.shape[0] > 0:

@@ -9,11 +9,8 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from simulator.core.clients import Found, arrived
+from simulator.core import clients, retrying, scaled, scaling
 from simulator.core.plan import I8, NEVER_NS, Plan
-from simulator.core.retrying import are_attempts_unknown
-from simulator.core.scaled import Autoscaler, matters_until, over_ns
-from simulator.core.scaling import Scaler
 from simulator.engines.compiled import records
 from simulator.engines.compiled.kept import kept_of
 from simulator.engines.compiled.run import EVENTS_AT_FIRST, Run
@@ -37,7 +34,7 @@ class Paced(Run):
         """The table of tasks; those that were over by ``from_ns`` are forgotten."""
         table, there = self.kept.table, int(self.clock["copies"][0])
         rows = table[:, :there]
-        stays = over_ns(rows) > from_ns
+        stays = scaled.over_ns(rows) > from_ns
         stays[0] = True
         if stays.all():
             return rows
@@ -49,22 +46,22 @@ class Paced(Run):
         self.clock["copies"] = count
         return table[:, :count]
 
-    def found(self, autoscaler: Autoscaler, until_ns: int = NEVER_NS) -> Found:
+    def found(self, autoscaler: scaled.Autoscaler, until_ns: int = NEVER_NS) -> clients.Found:
         """What is found of queries, and of replicas so far."""
         kept, there = self.kept, int(self.clock["cursor"][0])
         arrival_ns = self.given.entering_ns[:there]
         of_queries = kept.client_of[:there], kept.shed[:there], kept.query_of[:there]
-        return Found(np.array(arrival_ns), *of_queries, autoscaler.steps(until_ns))
+        return clients.Found(np.array(arrival_ns), *of_queries, autoscaler.steps(until_ns))
 
 
-def find_paced(plan: Plan, run: Paced, go_on: Callable[[Run], bool]) -> Found:
+def find_paced(plan: Plan, run: Paced, go_on: Callable[[Run], bool]) -> clients.Found:
     """Let everything happen, and autoscalers decide.
 
     ``go_on``: lets a run go on, and says whether it is to be looked at.
     """
-    autoscaler = Autoscaler(plan)
+    autoscaler = scaled.Autoscaler(plan)
     show(run, autoscaler.scalers)
-    is_cut = plan.drain_ns != NEVER_NS and not are_attempts_unknown(plan)
+    is_cut = plan.drain_ns != NEVER_NS and not retrying.are_attempts_unknown(plan)
     while True:
         run.clock["pause_ns"] = autoscaler.next_ns
         if not go_on(run):
@@ -73,19 +70,19 @@ def find_paced(plan: Plan, run: Paced, go_on: Callable[[Run], bool]) -> Found:
         if is_cut and sent == plan.queries and autoscaler.next_ns > int(run.given.entering_ns[-1]) + plan.drain_ns:
             break
         decide(run, autoscaler)
-    whole = arrived(plan, run.found(autoscaler))
-    until_ns = matters_until(whole, run.kept.instants[[records.CLOSE, records.LEAVE]])
+    whole = clients.arrived(plan, run.found(autoscaler))
+    until_ns = scaled.matters_until(whole, run.kept.instants[[records.CLOSE, records.LEAVE]])
     while autoscaler.next_ns <= until_ns:
         decide(run, autoscaler)
     return run.found(autoscaler, until_ns)
 
 
-def decide(run: Paced, autoscaler: Autoscaler) -> None:
+def decide(run: Paced, autoscaler: scaled.Autoscaler) -> None:
     """At a control instant: what is asked for is known from now on."""
     show(run, autoscaler.control(run.tasks_since(autoscaler.from_ns)))
 
 
-def show(run: Paced, scalers: list[Scaler]) -> None:
+def show(run: Paced, scalers: list[scaling.Scaler]) -> None:
     """What is asked for is known."""
     for scaler in scalers:
         run.kept = with_steps(run.kept, scaler)

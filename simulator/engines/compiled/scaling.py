@@ -67,6 +67,8 @@ def catch_up(given: Given, kept: Kept, stage: int, now: int) -> None:
 @passage
 def keep_pace(given: Given, kept: Kept, clock: Rows, events: Rows) -> int:
     """While it is found how many serve: LOOK before what happens when that is looked at; ALL_OVER: nothing does."""
+    if clock[0]["pause_ns"] == NEVER_NS:
+        return GO_ON
     cursor, next_ns = clock[0]["cursor"], NEVER_NS
     if cursor < given.entering.shape[0]:
         next_ns = given.entering_ns[cursor]

@@ -6,16 +6,14 @@ from typing import Protocol
 
 import numpy as np
 
-from simulator.core.columns import Tasks
+from simulator.core import columns, retrying, scaled, scaling
 from simulator.core.plan import I8, NEVER_NS, Plan
-from simulator.core.scaled import Autoscaler, matters_until, over_ns
-from simulator.core.scaling import steps_of
 from simulator.engines.reference.clock import Clock
 from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.recorder import Recorder
 
 #: Columns of a table of tasks.
-COLUMNS = len(Tasks.__dataclass_fields__)
+COLUMNS = len(columns.Tasks.__dataclass_fields__)
 
 
 class Serving:
@@ -24,10 +22,11 @@ class Serving:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.steps = {
-            stage: [*zip(*(column.tolist() for column in steps_of(plan, stage)), strict=True)]
+            stage: [*zip(*(column.tolist() for column in scaling.steps_of(plan, stage)), strict=True)]
             for stage in plan.scaling["stage"].tolist()
         }
-        self.left = plan.left.copy() if self.steps else plan.left
+        self.serving = plan.left.copy()
+        self.left = retrying.seen(self.serving) if self.steps else plan.left
 
     def at(self, stage: int, now: int) -> I8:
         """(all shards,) replicas that take tasks of a stage now."""
@@ -35,7 +34,7 @@ class Serving:
             row = self.plan.stages[stage]
             shards = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
             count = next(count for from_ns, count in reversed(self.steps[stage]) if from_ns <= now)
-            self.left[shards] = np.minimum(self.plan.left[shards], count)
+            self.serving[shards] = np.minimum(self.plan.left[shards], count)
         return self.left
 
 
@@ -53,7 +52,7 @@ class Pace:
     """Before each control instant, all that comes earlier has happened; then autoscalers decide."""
 
     def __init__(self, plan: Plan, model: Model) -> None:
-        self.model, self.autoscaler = model, Autoscaler(plan)
+        self.model, self.autoscaler = model, scaled.Autoscaler(plan)
         self.show()
         model.copies = []
 
@@ -68,7 +67,7 @@ class Pace:
         from_ns, copies = self.autoscaler.from_ns, self.model.copies
         assert copies is not None, "all that were sent are kept"
         table = np.array([copy.row() for copy in copies], dtype=np.int64).reshape(-1, COLUMNS).T
-        stays = over_ns(table) > from_ns
+        stays = scaled.over_ns(table) > from_ns
         copies[:] = [copy for copy, is_needed in zip(copies, stays.tolist(), strict=True) if is_needed]
         self.autoscaler.control(table[:, stays])
         self.show()
@@ -83,7 +82,7 @@ class Pace:
         model = self.model
         while model.clock.peek() <= min(whole.end_ns, NEVER_NS):
             self.step()
-        until_ns = matters_until(whole, np.append(model.record.close_ns, model.record.leave_ns))
+        until_ns = scaled.matters_until(whole, np.append(model.record.close_ns, model.record.leave_ns))
         while self.autoscaler.next_ns <= until_ns:
             self.decide()
         return self.autoscaler.steps(until_ns)
