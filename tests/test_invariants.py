@@ -381,7 +381,7 @@ TAMPERED = {
     "I76": (column("leave_ns", (0, ANSWERED), more(1)), {"query": ANSWERED, "stage": 0}),
     "I77": (column("leave_ns", (1, ANSWERED), more(1)), {"query": ANSWERED, "stage": 1}),
     "I78": (column("outcome", 1, 1), {"query": 1, "outcome": 1}),
-    "I79": (column_of_tasks("release_ns", 0, 11), {}),
+    "I79": (column("provided", (1, 1), more(1)), {"of_the_plan": GROWS.provided.tolist()}),
     "I80": (column_of_tasks("replica", 0, 2), {"query": 0, "index": 2, "serve": 2}),
 }
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.core.jit import kernel
 from simulator.core.plan import BACKGROUND_GAP, I8, NEVER_NS, NONE, ROLES, Plan, Rows, frozen
@@ -145,11 +144,6 @@ def serve(stages: Rows, whole: I8, steps: I8, first: int, stage: int, now: int, 
 
 
 # --- the rules --------------------------------------------------------------------------------------------------------
-
-
-def share_of(number: int, share: int) -> int:
-    """A share of a number, rounded down."""
-    return number * share // WHOLE
 
 
 def up_to(number: int, part: int) -> int:
@@ -304,18 +298,3 @@ def all_steps(scalers: list[Scaler], until_ns: int) -> I8:
     """(3, steps) of all stages, those that count by an instant."""
     rows = [(scaler.stage, *step) for scaler in scalers for step in scaler.steps if step[0] <= until_ns]
     return frozen(np.array(rows, dtype=np.int64).T)
-
-
-def provided_ns(plan: Plan) -> NDArray[np.int64]:
-    """(replicas,) how long each serves inside the window, as far as the run goes, in a plan whose steps are known."""
-    begin_ns, end_ns = plan.window_begin_ns, max(plan.window_begin_ns, plan.watched_until_ns)
-    found = np.full(plan.replicas, end_ns - begin_ns, dtype=np.int64)
-    for stage in plan.scaling["stage"].tolist():
-        from_ns, count = steps_of(plan, stage)
-        edges = np.clip(np.append(from_ns, NEVER_NS), begin_ns, end_ns)
-        row = plan.stages[stage]
-        index = np.arange(int(row["replicas"]))
-        lasts = (np.diff(edges)[:, np.newaxis] * (index < count[:, np.newaxis])).sum(axis=0)
-        first = int(row["first_replica"])
-        found[first : first + int(row["shards"] * row["replicas"])] = np.tile(lasts, int(row["shards"]))
-    return found

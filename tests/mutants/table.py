@@ -3365,7 +3365,7 @@ SCALED = (
         "E8",
         SCALES,
         'fewer = max(int(row["down_number"]), up_to(asked * int(row["down_share"]), WHOLE))',
-        'fewer = max(int(row["down_number"]), share_of(asked, int(row["down_share"])))',
+        'fewer = max(int(row["down_number"]), asked * int(row["down_share"]) // WHOLE)',
         "sample_paths.scaled_open_walk",
     ),
     Mutant(

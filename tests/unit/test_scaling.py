@@ -15,7 +15,7 @@ from simulator.core.assemble import StageParts, assemble
 from simulator.core.clients import simulated
 from simulator.core.features import Feature, features_of, may_find_ahead, may_lockstep, may_look_ahead
 from simulator.core.laws import Law
-from simulator.core.plan import LEAST_OUTSTANDING, ROUND_ROBIN
+from simulator.core.plan import LEAST_OUTSTANDING, ROUND_ROBIN, frozen
 from simulator.core.scaling import CONCURRENCY, HPA, IDEAL, Scaling, limited, with_scaling, without_scaling
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
@@ -116,6 +116,16 @@ def test_as_many_as_ever_change_nothing():
         found, all_of_them = engine.simulate(plan, tasks=True), engine.simulate(plain, tasks=True)
         assert same_trace(replace(found, provided=all_of_them.provided), all_of_them) == ""
         assert found.provided.tolist() == [[0], [0], [5]]
+
+
+def test_steps_that_the_rule_does_not_give_are_told():
+    plan = scaled(range(0, 600, 10), delay_ns=50)
+    trace = reference.simulate(plan, tasks=True)
+    later = trace.provided.copy()
+    later[1, 1] += 1
+    others = replace(simulated(plan, trace), provided=frozen(later))
+    told = [violation.number for violation in replace(trace, provided=later).verify(others)]
+    assert "I79" in told
 
 
 def test_it_looks_ahead_when_it_is_known_and_goes_event_by_event_while_it_is_found():
@@ -231,4 +241,4 @@ def test_the_ideal_knows_who_comes_and_nobody_runs_on_what_is_scaled():
     with pytest.raises(ScenarioError, match="whose load it does not look at"):
         scenario_from_dict(said)
     with pytest.raises(ScenarioError, match="which an autoscaler decides"):
-        size(scenario_from_dict({**fleet(HALF), "slos": ["p99 < 1s"]}))
+        size(scenario_from_dict({**fleet(HALF), "slos": ["p99 < 1s"]}), search={"stages.model.replicas": "1..3"})
