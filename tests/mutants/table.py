@@ -1021,9 +1021,9 @@ STATISTICS = (
     Mutant(
         "work of measured queries, wherever it falls, counted as utilisation",
         "T9",
-        "stats/figures.py",
-        "stage.index, trace.window_busy_ns) for trace",
-        "stage.index, trace.busy_ns) for trace",
+        "stats/scaled.py",
+        "view.index, trace.window_busy_ns).sum(",
+        "view.index, trace.busy_ns).sum(",
         "figures.rates_are_of_the_window",
     ),
     Mutant(
