@@ -3361,11 +3361,11 @@ SCALED = (
         "sample_paths.scaled_open_walk",
     ),
     Mutant(
-        "fewer that go at once are rounded down",
+        "who goes is looked at no longer than who comes",
         "E8",
         SCALES,
-        'fewer = max(int(row["down_number"]), up_to(asked * int(row["down_share"]), WHOLE))',
-        'fewer = max(int(row["down_number"]), asked * int(row["down_share"]) // WHOLE)',
+        'at_most = max([desired, *advised_within(advised, now, int(row["down_ns"]))])',
+        'at_most = max([desired, *advised_within(advised, now, int(row["up_ns"]))])',
         "sample_paths.scaled_open_walk",
     ),
     Mutant(

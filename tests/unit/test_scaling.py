@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from scaled_plans import scaled_plans
 from walk import Walk
 
-from simulator import ScenarioError, scenario_from_dict, simulate
+from simulator import ScenarioError, compare, scenario_from_dict, simulate
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.clients import simulated
 from simulator.core.features import Feature, features_of, may_find_ahead, may_lockstep, may_look_ahead
@@ -20,6 +20,7 @@ from simulator.core.scaling import CONCURRENCY, HPA, IDEAL, Scaling, limited, wi
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.planner.plans import make_plan
+from simulator.planning.knobs import knobs_of
 from simulator.planning.sizing import size
 
 #: A task takes 10 ns; one worker, up to five replicas.
@@ -203,6 +204,21 @@ def test_as_many_as_ever_have_the_figures_of_a_plain_fleet():
     assert said["replicas"]["mean"]["value"] == 6 and said["changes"]["value"] == 0
     assert scaled_ones["stages"] == others["stages"]
     assert scaled_ones["latency_s"] == others["latency_s"]
+
+
+def test_what_replicas_did_while_they_served_is_not_compared():
+    said = [{**fleet({**HALF, "delay": delay}), "run": {"warmup": "10s", "replications": 4}} for delay in ("1s", "10s")]
+    found = compare(*map(scenario_from_dict, said)).to_dict()["figures"]
+    figures = {row["figure"]: row for row in found}
+    for name in ("utilisation", "hottest"):
+        assert "each run says how many served" in figures[f"stage.model.{name}"]["reason"]
+    assert figures["mean"]["difference"]["low"] is not None
+
+
+def test_knobs_are_the_target_and_the_delay():
+    said = {knob.name for knob in knobs_of(scenario_from_dict(fleet(HALF)))}
+    assert {"model: target", "model: delay"} <= said
+    assert "model: replicas" not in said
 
 
 @pytest.mark.parametrize(
