@@ -24,6 +24,7 @@ from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED
 from simulator.core.retrying import with_patience
+from simulator.core.scaling import HPA, Scaling, with_scaling
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -200,6 +201,14 @@ ANSWERED = int(np.flatnonzero(HITTING.stage_outcome[0] == HIT)[0])
 TRYING = with_patience(assemble([SENT], np.array([0, 1, 2, 60]), seed=4), 12, 1, (3.0, 1.0, 3.0))
 TRIED = reference.simulate(TRYING)
 TRIES = simulated(TRYING, TRIED)
+#: Two replicas serve until the first look, which finds one busy enough to ask for three; the third serves 5 later.
+GROWING = with_scaling(
+    assemble([dataclasses.replace(SENT, replicas=3)], np.arange(0, 60, 4), seed=4),
+    0,
+    Scaling(HPA, target=300_000, begins=2, least=1, most=3, every_ns=10, delay_ns=5, down_ns=100),
+)
+GROWN = reference.simulate(GROWING, tasks=True)
+GROWS = simulated(GROWING, GROWN)
 OF_OTHERS = {
     **dict.fromkeys(("I75", "I76", "I77"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
@@ -217,6 +226,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I71", "I72"), (WAITING, WAITED)),
     **dict.fromkeys(("I73", "I74"), (ADMITTING, ADMITTED)),
     "I78": (TRIES, TRIED),
+    **dict.fromkeys(("I79", "I80"), (GROWS, GROWN)),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -371,6 +381,8 @@ TAMPERED = {
     "I76": (column("leave_ns", (0, ANSWERED), more(1)), {"query": ANSWERED, "stage": 0}),
     "I77": (column("leave_ns", (1, ANSWERED), more(1)), {"query": ANSWERED, "stage": 1}),
     "I78": (column("outcome", 1, 1), {"query": 1, "outcome": 1}),
+    "I79": (column("provided", (1, 1), more(1)), {"of_the_plan": GROWS.provided.tolist()}),
+    "I80": (column_of_tasks("replica", 0, 2), {"query": 0, "index": 2, "serve": 2}),
 }
 
 

@@ -39,6 +39,7 @@ from simulator.core.plan import (
     Rule,
 )
 from simulator.core.retrying import with_patience
+from simulator.core.scaling import HPA, Scaling, with_scaling
 from simulator.core.slowdowns import Slowdown
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
@@ -79,6 +80,7 @@ WAYS: dict[F, dict[str, Any]] = {
         ]
     },
     F.OUTAGE: {"outages": [Outage(3, 22, 2, 0), Outage(12, 18, 2, 1, 1, 1), Outage(30, 41)]},
+    F.AUTOSCALE: {"replicas": 3, "scaled": Scaling(HPA, 600_000, 1, 1, 3, 6, 3, tolerance=100_000, down_ns=12)},
     F.FAILURES: {"failures": Failures(Law.exponential(20.0), Law.exponential(5.0), LOSE_QUEUED, 2)},
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
@@ -94,7 +96,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.ATTEMPTS: {"timeout_ns_of_clients": 15, "retries": 2, "pause": (4.0, 2.0, 9.0)},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
-OF_PLANS += ("timeout_ns_of_clients", "retries", "pause")
+OF_PLANS += ("timeout_ns_of_clients", "retries", "pause", "scaled")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
@@ -129,6 +131,10 @@ REFUSED = {
     frozenset({F.SHARING, F.FAILURES}): "tasks that share do not crash",
     frozenset({F.SHARING, F.COLOCATED}): "workers that tasks share are not counted as busy",
     frozenset({F.ATTEMPTS, F.CLIENTS}): "does nothing else meanwhile",
+    frozenset({F.AUTOSCALE, F.SHARING}): "workers that tasks share are not counted as busy",
+    frozenset({F.AUTOSCALE, F.BACKGROUND}): "what a replica does besides it does all the time",
+    frozenset({F.AUTOSCALE, F.SHARED_REPLICAS}): "it is one stage whose load is looked at",
+    frozenset({F.AUTOSCALE, F.TIED}): "tied copies go to replicas of their own",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
@@ -165,10 +171,12 @@ def plan_of(pair: frozenset[F]) -> Plan:
     closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
     given_up = {key: given.pop(key) for key in ("timeout_ns_of_clients", "retries", "pause") if key in given}
     door = {key: given.pop(key) for key in ("most", "per_s", "burst") if key in given}
+    scaled = given.pop("scaled", None)
     plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
     plan = behind_a_door(plan, **door) if door else plan
     plan = sent_by_clients(plan, **closed) if closed else plan
-    return with_patience(plan, *given_up.values()) if given_up else plan
+    plan = with_patience(plan, *given_up.values()) if given_up else plan
+    return with_scaling(plan, 0, replace(scaled, most=part.replicas)) if scaled is not None else plan
 
 
 def test_every_feature_has_a_way():

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import caches, clients, draws, hosted, retrying, routing, rules, service
+from simulator.core import caches, clients, draws, hosted, retrying, routing, rules, scaling, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
@@ -150,6 +150,10 @@ class Walk:
 
     def trace(self) -> Trace:
         plan = self.plan
+        if scaling.are_steps_unknown(plan):
+            from scaled_walk import found_steps
+
+            return Walk(found_steps(plan)).trace()
         if retrying.are_attempts_unknown(plan):
             from attempts_walk import Seeker
 
@@ -342,7 +346,7 @@ class Walk:
                 items = float(left if shard == part_of[-1] else part(left, chance, u))
                 left -= int(items)
                 share_left -= share
-            count = int(plan.left[self.column(stage, shard)])
+            count = self.serve(now, stage, shard)
             back = [self.is_back(now, stage, shard, index) for index in range(count)]
             there = [index for index, instant in enumerate(back) if instant == min(back)]
             if row["follows"]:
@@ -368,6 +372,12 @@ class Walk:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + len(visited) * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def serve(self, now: int, stage: int, shard: int) -> int:
+        """How many replicas of a shard may be sent tasks now."""
+        steps = [step for step in self.plan.provided.T.tolist() if step[0] == stage and step[1] <= now]
+        there = int(self.plan.left[self.column(stage, shard)])
+        return min(there, max(steps, key=lambda step: step[1])[2]) if steps else there
 
     def key(self, query: int, stage: int) -> int:
         """What a query asks the cache of a stage for: the first point below the bars' hull that is below its bar."""
@@ -620,7 +630,7 @@ class Walk:
                 self.closed(now, query, stage)
             return
         again, row = (query, stage, shard, len(copies)), self.plan.stages[stage]
-        back = [self.is_back(now, stage, shard, one, False) for one in range(self.plan.left[self.column(stage, shard)])]
+        back = [self.is_back(now, stage, shard, one, False) for one in range(self.serve(now, stage, shard))]
         there = [index for index, instant in enumerate(back) if instant == min(back)]
         first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + shard * int(row["replicas"])
         seen = np.array([self.read(now, stage, first + index) for index in there])
@@ -666,7 +676,7 @@ class Walk:
             if any(copy in self.told and copy in self.refused for copy in copies):
                 continue
             task = query, stage, shard, len(copies)
-            count = int(self.plan.left[self.column(stage, shard)])
+            count = self.serve(now, stage, shard)
             base = int(row["first_replica"]) + shard * int(row["replicas"])
             taken = [self.table.replica[self.place(copy)] - base for copy in copies if copy not in self.told]
             there = [index for index in range(count) if self.is_back(now, stage, shard, index) == now]
@@ -1264,6 +1274,7 @@ class Walk:
             self.ended.astype(np.int8),
             plan.query_of,
             plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64),
+            plan.provided,
             plan.first_measured,
             plan.measured,
             plan.window_begin_ns,

@@ -27,6 +27,7 @@ from simulator.core.optional import check_optional
 from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, frozen
 from simulator.core.retrying import PATIENCE
+from simulator.core.scaling import SCALING, nothing_provided
 from simulator.core.slowdowns import Slowdown, slowdown_rows
 from simulator.core.window import window_of
 
@@ -288,6 +289,8 @@ def complete(
         shed=frozen(np.zeros(0), np.int8),
         patience=frozen(np.zeros(0), PATIENCE),
         query_of=frozen(np.zeros(0), np.int64),
+        scaling=frozen(np.zeros(0), SCALING),
+        provided=nothing_provided(),
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
         class_of=frozen(np.zeros(0), np.int64),

@@ -23,6 +23,7 @@ from simulator.core.jit import formula
 from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.outages import in_window, later
 from simulator.core.plan import F8, I8, NEVER_NS, NONE, Plan, Rows, frozen
+from simulator.core.scaling import are_steps_unknown
 from simulator.core.violations import Violation, at, violation
 from simulator.core.window import window_of
 
@@ -85,9 +86,9 @@ def are_unknown(plan: Plan) -> bool:
 
 
 def is_unknown(plan: Plan) -> bool:
-    """Whether something of a plan's queries is not known: when they arrive, or who of them is shed."""
+    """Whether something of a plan is not known: when queries arrive, who of them is shed, how many replicas serve."""
     is_shed_unknown = has_door(plan) and len(plan.shed) == 0
-    return are_unknown(plan) or is_shed_unknown or retrying.are_attempts_unknown(plan)
+    return are_unknown(plan) or is_shed_unknown or retrying.are_attempts_unknown(plan) or are_steps_unknown(plan)
 
 
 def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
@@ -127,6 +128,7 @@ class Found(NamedTuple):
     client_of: I8  #: who sent each; none of an open load
     shed: NDArray[np.int8]  #: 1: it is shed
     query_of: I8  #: of which query each is an attempt; none: each is one
+    provided: I8  #: how many replicas of stages that are scaled serve, as of a plan
 
 
 Find = Callable[[Plan, int], Found]
@@ -139,11 +141,11 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
     arrival, so what comes before it is found first: until then there are none. What a door does that looks at nothing
     but arrivals is known without.
     """
-    is_by_arrivals = not (are_unknown(plan) or retrying.are_attempts_unknown(plan))
+    is_by_arrivals = not (are_unknown(plan) or retrying.are_attempts_unknown(plan) or are_steps_unknown(plan))
     if is_by_arrivals and plan.door[0]["most"] == ANY_NUMBER:
         shed = np.zeros(plan.queries, dtype=np.int8)
         shed_by_rate(plan.door, np.zeros(1, dtype=DOORWAY), plan.arrival_ns, shed)
-        return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed, plan.query_of))
+        return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed, plan.query_of, plan.provided))
     there = plan
     if len(plan.outages) and are_unknown(plan):
         before = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
@@ -154,6 +156,7 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
 def arrived(plan: Plan, found: Found) -> Plan:
     """The plan with what was found, and the window of its arrivals."""
     shed = frozen(found.shed if has_door(plan) else np.zeros(0), np.int8)
+    plan = replace(plan, provided=frozen(found.provided))
     if retrying.are_attempts_unknown(plan):
         return replace(_attempted(plan, found), shed=shed)
     plan = replace(plan, shed=shed)
@@ -181,7 +184,7 @@ def simulated(plan: Plan, trace: Columns) -> Plan:
     if not is_unknown(plan):
         return plan
     shed = (trace.outcome == SHED).astype(np.int8)
-    return arrived(plan, Found(trace.arrival_ns, trace.client_of, shed, trace.query_of))
+    return arrived(plan, Found(trace.arrival_ns, trace.client_of, shed, trace.query_of, trace.provided))
 
 
 def as_open(plan: Plan) -> Plan:

@@ -108,6 +108,7 @@ class Columns:
     outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
     query_of: I8  #: (queries,) of which query each is an attempt; none: each is one
     gives_up_ns: I8  #: (queries,) when the client of each gives up, if it is not over; none: never
+    provided: I8  #: (3, steps) how many replicas of stages that are scaled serve, and from when on
     first_measured: int
     measured: int
     window_begin_ns: int

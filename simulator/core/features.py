@@ -25,6 +25,7 @@ from simulator.core.optional import is_optional
 from simulator.core.outages import has_outages
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
+from simulator.core.scaling import is_scaled
 from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
 from simulator.core.slowdowns import is_slowed
@@ -69,6 +70,7 @@ class Feature(Enum):
     COLOCATED = auto()  #: on its machines are other stages, and somebody there is slowed down
     SLOWDOWN = auto()  #: something is slow now and then
     OUTAGE = auto()  #: replicas are out for a while
+    AUTOSCALE = auto()  #: how many replicas serve follows the load
     FAILURES = auto()  #: replicas crash now and then
     HEDGE = auto()  #: a task without an answer is sent again
     BACKGROUND = auto()  #: replicas have tasks of their own
@@ -87,7 +89,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),
-        *(F.CACHE, F.ATTEMPTS),
+        *(F.CACHE, F.ATTEMPTS, F.AUTOSCALE),
     }
 )
 
@@ -159,6 +161,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.COLOCATED: colocated.meets_others(plan.stages, stage),
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
         F.OUTAGE: bool(has_outages(plan.stages, stage)),
+        F.AUTOSCALE: is_scaled(plan, stage),
         F.BACKGROUND: bool(background.has_background(plan.laws, stage)),
         F.FAILURES: bool(failures.fails(plan.stages, stage)),
         F.HEDGE: bool(hedging.sends_copies(plan.stages, stage)) and not hedging.is_tied(plan.stages, stage),
@@ -175,7 +178,7 @@ def may_look_ahead(features: Features) -> bool:
 
 def may_find_ahead(features: Features) -> bool:
     """Whether it may be looked ahead there for when clients that wait come back: nobody goes on past it at once."""
-    return may_look_ahead(features) and not features & {F.OPTIONAL, F.CACHE}
+    return may_look_ahead(features) and not features & {F.OPTIONAL, F.CACHE, F.AUTOSCALE}
 
 
 def may_lockstep(features: Features) -> bool:

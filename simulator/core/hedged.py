@@ -21,8 +21,8 @@ from simulator.core.lost import Downs, known_ns
 from simulator.core.plan import I8, Plan
 from simulator.core.refused import told_ns
 from simulator.core.routed import holds
-from simulator.core.routing import replicas_left
 from simulator.core.rules import ANSWER, DISPATCH, HEDGE
+from simulator.core.scaling import left_at
 from simulator.core.violations import Rows, Violation, at
 
 #: Later than any instant.
@@ -187,7 +187,7 @@ def indices(plan: Plan, tasks: Rows, stage: int) -> dict[tuple[int, int, int], i
 def finds(plan: Plan, stage: int, shard: int, holding: Sequence[int], now: int, down: I8) -> bool:
     """Whether there is a replica of a shard for another copy; ``down``: until when each is known to be."""
     held = np.array(holding, dtype=np.int64)
-    left = range(int(replicas_left(plan.stages, plan.left, stage, shard)))
+    left = range(left_at(plan, stage, shard, now))
     return any(may_get(plan.stages, plan.outages, stage, shard, index, now, held, down) for index in left)
 
 

@@ -31,6 +31,7 @@ from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.retrying import outcomes, violations_of_attempts
 from simulator.core.routed import holds, routing
+from simulator.core.scaled import sent_to_others, violations_of_scaling
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
 from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns, window
 from simulator.core.violations import Rows, Violation, at, violation
@@ -63,6 +64,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from violations_of_clients(plan, trace)
     yield from violations_of_door(plan, trace)
     yield from violations_of_attempts(plan, trace)
+    yield from violations_of_scaling(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     hit, over, asked = of_hits.seen(plan, trace)
@@ -185,6 +187,7 @@ def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been, whole:
         yield from losses(plan, here, stage)
         yield from released(plan, both.some(both.stage == stage))
         yield from copied(plan, trace, here, stage)
+        yield from sent_to_others(plan, here, stage)
         if awaits_copies(plan.stages, stage):
             broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage, been_at)
             yield from broken

@@ -279,6 +279,8 @@ class Plan(System):
     shed: NDArray[np.int8]  #: (queries,) 1: it is shed when it arrives; none without a door, and until it is known
     patience: NDArray[np.void]  #: (1,) ``retrying.PATIENCE``: how clients give up, and try again; none: they do not
     query_of: I8  #: (queries,) of which query each is an attempt; none: each is one, or it is not known
+    scaling: NDArray[np.void]  #: (stages that are scaled,) ``scaling.SCALING``; in their order
+    provided: I8  #: (3, steps) how many replicas of these serve, and from when on; none until it is known
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0; zeros until ``client_of`` is known
     work: F8  #: (queries,) work factor, >= 0
     class_of: I8  #: (queries,) place in ``classes``; none where there is one class

@@ -10,7 +10,7 @@ from simulator.core.followed import Been, held_there
 from simulator.core.lost import Downs
 from simulator.core.outages import back_ns, find_there, may_hold
 from simulator.core.plan import I8, Plan
-from simulator.core.routing import replicas_left
+from simulator.core.scaling import left_at
 from simulator.core.violations import Rows, Violation, at
 
 
@@ -51,7 +51,7 @@ def holds(
         if stage in found:
             held[task] = held_there(plan, stage, int(queries[task]), shard, now, found)
             continue
-        left = int(replicas_left(plan.stages, plan.left, stage, shard))
+        left = left_at(plan, stage, shard, now)
         whole = rules.ANY if row["by_query"] and not is_again[task] else shard
         held[task] = find_there(plan.stages, plan.outages, stage, whole, left, now, there, downs.known(now))[1] - now
     return held

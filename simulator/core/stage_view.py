@@ -14,6 +14,7 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
 from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, KEY, NONE, PRIORITY, ROLES, SHORTEST, VISITS, Plan
+from simulator.core.scaling import is_scaled
 from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
 from simulator.core.trouble_view import TroubleView
@@ -305,6 +306,11 @@ class StageView(BatchView, TroubleView):
     def is_left(self) -> NDArray[np.bool_]:
         """(shards, replicas) whether a replica takes tasks: the last ones do not where a shard has fewer."""
         return np.arange(self.replicas) < self.replicas_left[:, None]
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether an autoscaler says how many of them serve."""
+        return is_scaled(self.plan, self.index)
 
     @property
     def replicas_left(self) -> I8:

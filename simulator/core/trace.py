@@ -70,6 +70,7 @@ NOT_SAVED = (
     "client_of",
     "query_of",
     "gives_up_ns",
+    "provided",
     "stage_outcome",
     "answers",
     "batches",

@@ -107,6 +107,8 @@ INVARIANTS = {
         Invariant(
             "I78", "S1", "a query is sent again after an attempt that ended badly, where it may be, and else never"
         ),
+        Invariant("I79", "S6", "as many replicas serve as the autoscaler's rule asks for, by what the trace shows"),
+        Invariant("I80", "S6", "no task is sent to a replica that does not serve"),
     )
 }
 

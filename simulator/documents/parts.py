@@ -213,3 +213,21 @@ class Attempts(TypedDict):
     retried_ratio: Interval  #: of measured queries, those that were sent more than once
     timed_out_ratio: Share  #: of measured queries, those whose last attempt was given up
     attempts_timed_out_ratio: Interval  #: of attempts, those that were given up
+
+
+class Serving(TypedDict):
+    """How many replicas of every shard serve."""
+
+    mean: Interval  #: over the window
+    least: int  #: in any replication
+    most: int  #: likewise
+
+
+class Scaled(TypedDict):
+    """Of a stage whose replicas an autoscaler scales; utilisation is of the time in which they serve."""
+
+    rule: str  #: by which it scales
+    replicas: Serving  #: of every shard, inside the window
+    replica_hours: Interval  #: in which a replica of any shard serves inside the window, of a replication
+    below_need_ratio: Interval  #: of the window, time in which fewer serve than could do the work that arrives
+    changes: Interval  #: of their number inside the window, in a replication

@@ -165,6 +165,7 @@ class Merging(Housed, total=False):
     hedge: Hedging  #: copies of its tasks
     background: Background  #: what its replicas do besides
     failures: Failing  #: its crashes
+    autoscale: parts.Scaled  #: how many of its replicas serve
     hedge_wait_s: (
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once

@@ -12,6 +12,7 @@ from simulator.core import admission, assemble, clients, outages, plan, retrying
 from simulator.core.plan import frozen
 from simulator.planner import classes, extents, machines
 from simulator.planner import load as loads
+from simulator.planner.scaling import with_autoscalers
 from simulator.planner.system import make_system
 from simulator.scenario import ClosedArrivals, Scenario
 from simulator.theory import most_per_s
@@ -160,6 +161,7 @@ class Plans:
             timeout_ns = plan.NEVER_NS if client.timeout_s is None else max(1, ns(client.timeout_s))
             retries, pause, budget = int(client.retries), client.pause_ns, client.budget
             made = retrying.with_patience(made, timeout_ns, retries, pause, is_drawn=client.is_drawn, budget=budget)
+        made = with_autoscalers(made, self.scenario)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return clients.sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return outages.in_window(made)

@@ -26,6 +26,7 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     for stage in said["stages"]:
         stage = _in_shape(stage, by_name)
         knobs += _of_stage(stage, by_name.get(stage.get("runs_on"), stage))
+        knobs += _of_autoscale(stage["name"], f"stages.{stage['name']}.autoscale", stage.get("autoscale", {}))
     for name, hardware in said["hardware"].items():
         knobs += _of_machine(name, hardware, scenario)
     return knobs
@@ -201,7 +202,7 @@ def _counts(stage: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
         for place, group in enumerate(hot if several else [hot]):
             at = f"hot[{place}]" if several else "hot"
             yield f"replicas of {_named(group['shards'])}", f"replicas.{at}.replicas", int(group["replicas"])
-    else:
+    elif "autoscale" not in stage:  # else they are those at the beginning: the load asks for others
         yield "replicas", "replicas", int(replicas)
     yield "workers", "workers", int(stage["workers"])
 
@@ -275,6 +276,17 @@ def _of_failures(name: str, path: str, failures: Mapping[str, Any]) -> Iterator[
         better = scaled_law(failures[key], 1 - CHANGE) if key in failures else None
         if better is not None:
             yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.{key}", text(better)),))
+
+
+def _of_autoscale(name: str, path: str, autoscale: Mapping[str, Any]) -> Iterator[Knob]:
+    """More replicas for the same load, and sooner."""
+    if not autoscale:
+        return
+    now = float(autoscale["target"])
+    yield Knob(f"{name}: target", f"{now:g} -> {now * (1 - CHANGE):g}", ((f"{path}.target", now * (1 - CHANGE)),))
+    sooner = scaled(autoscale["delay"], 1 - CHANGE)
+    if sooner is not None:
+        yield Knob(f"{name}: delay", f"{autoscale['delay']} -> {sooner}", ((f"{path}.delay", sooner),))
 
 
 def _of_gathering(name: str, path: str, gather: Mapping[str, Any], shards: int) -> Iterator[Knob]:

@@ -35,7 +35,7 @@ LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 #: Why a mean is not known.
 CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
 #: Why there is no price, and why there is no rate.
-NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
+NOT_PRICED, NO_TIME, SCALED = "not priced", "all queries arrive at one instant", "each run says how many served"
 #: Why nothing is known of a stage that not every query takes.
 NO_TAKERS = "in a replication nobody takes the stage"
 #: Why there is no part of the work.
@@ -211,16 +211,16 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         replicas, left = stage["shards"] * stage["replicas"], stage["replicas_left"]
         busy_s = np.array([trace.window_busy_ns[first : first + replicas] for trace in pool.traces]) * S_PER_NS
         offered_s = pool.windows_s() * stage["workers"]
-        name = f"stage.{stage['name']}"
+        name, own = f"stage.{stage['name']}", SCALED if "autoscale" in stage else ""
         by_name |= _percentiles(side, pool, at, STAGE_PERCENTILES)
         used = ratio_left_out(busy_s.sum(axis=1) / left, offered_s).at_most_1()
         most_s = busy_s[:, hottest_of(busy_s, offered_s)[0]]
         if side.is_keyed(at):  # each replication draws who is visited most
             most_s = busy_s.max(axis=1)
         hottest = ratio_left_out(most_s, offered_s).at_most_1()
-        why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
+        why = own or _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
-        why = _unless_known(hottest, NO_TIME) or (CARRIED_BY_FEW if stage["utilisation"]["max"] is None else "")
+        why = own or _unless_known(hottest, NO_TIME) or (CARRIED_BY_FEW if stage["utilisation"]["max"] is None else "")
         by_name[f"{name}.hottest"] = Measure("ratio", NEITHER, hottest, reason=why)
         mergers = side.mergers(at)
         if mergers is not None:

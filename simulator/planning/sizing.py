@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from simulator.base.errors import ArgumentError, LostWorkerError, Problem, ScenarioError
 from simulator.base.formats import shortest
 from simulator.base.units import parse_rate
-from simulator.planner.load import offered_per_s, refuse_clients
+from simulator.planner.load import offered_per_s, refusal, refuse_clients
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.fleets import UNITS, Fleet, Fleets, unpriced
@@ -137,6 +137,11 @@ def _check_arguments(minimise: str | None, headroom: float, survive: Survive, to
 
 
 def _check(scenario: Scenario) -> None:
+    for index, stage in enumerate(scenario.stages):
+        if stage.autoscale is not None:
+            cure = "leave autoscale out, or sweep its target and its max"
+            message = f"size looks for how many replicas serve, which an autoscaler decides: {cure}"
+            raise refusal(scenario, f"stages.{index}.autoscale", message)
     refuse_clients(scenario, "size", "which fleet serves so many: sweep --param stages.NAME.replicas=1..8")
     problems = []
     if not scenario.slos:

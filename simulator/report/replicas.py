@@ -15,6 +15,7 @@ from simulator.planner.plans import Plans
 from simulator.report.queries import opened, seconds
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import machine_of
+from simulator.stats import scaled
 
 #: Counters of a replica that are written as they are, and those that are times.
 COUNTS = ("tasks", "late", "stopped", "withdrawn", "refused", "hedged", "lost", "resent", "background")
@@ -29,10 +30,10 @@ COLUMNS = (
 def write_replicas_csv(traces: dict[int, Trace], scenario: Scenario, compress: bool, file: Path) -> None:
     """Write a row a replica that takes tasks and replication: in order of replication, stage, shard and replica.
 
-    ``utilisation`` is of the window, as elsewhere, and empty where that is 0 long; ``out_s`` is how long planned
-    outages of the replica last inside it, ``down_s`` how long it had crashed there. Counts and other sums of times are
-    of measured queries, but for ``background``: of its own tasks inside the window. Seconds are exact decimals of
-    nanoseconds, ``machine`` a number within the stage.
+    ``utilisation`` is of the window, as elsewhere (of its part in which an autoscaler has the replica serve), and empty
+    where that is 0 long; ``out_s`` is how long planned outages of the replica last inside it, ``down_s`` how long it
+    had crashed there. Counts and other sums of times are of measured queries, but for ``background``: of its own tasks
+    inside the window. Seconds are exact decimals of nanoseconds, ``machine`` a number within the stage.
     """
     plans = Plans.of(scenario)
     with opened(file, compress) as text:
@@ -47,7 +48,8 @@ def write_replicas_csv(traces: dict[int, Trace], scenario: Scenario, compress: b
 def _rows(number: int, trace: Trace, stage: Stage, view: StageView) -> Iterator[tuple[Any, ...]]:
     window_ns, here = trace.window_end_ns - trace.window_begin_ns, view.replica_slice
     offered_ns = window_ns * view.workers_in_all
-    used = trace.window_busy_ns[here] / offered_ns if offered_ns > 0 else None
+    busy_ns = scaled.busy_ns(trace, view) if view.is_scaled else trace.window_busy_ns[here]
+    used = busy_ns / offered_ns if offered_ns > 0 else None
     counts = [getattr(trace, name)[here].tolist() for name in COUNTS]
     times = [seconds(getattr(trace, f"{name}_ns")[here]) for name in TIMES]
     outages = seconds(_out_ns(view.plan, view, window_ns))

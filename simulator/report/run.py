@@ -34,6 +34,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_hedged(result),
         *_besides(result),
         *_crashed(result),
+        *_scaled(result),
         *_afters(result),
         *_shared(result),
         *company_lines(result),
@@ -194,6 +195,22 @@ def _crashed(result: run.Run) -> list[str]:
             lost, work = text.ratio(said["lost_ratio"]["value"]), text.ratio(said["lost_work_ratio"]["value"])
             line += f"; tasks lost {lost}, sent again {text.ratio(said['resent_ratio']['value'])}; work lost {work}"
         lines.append(line)
+    return lines
+
+
+def _scaled(result: run.Run) -> list[str]:
+    """A line for each stage whose replicas are scaled: how many served, what that comes to, and when it was too few."""
+    lines = []
+    for stage in result["stages"]:
+        if "autoscale" not in stage:
+            continue
+        said = stage["autoscale"]
+        number, hours = said["replicas"], text.number(said["replica_hours"]["value"])
+        serve = (
+            f"{number['least']} to {number['most']} replicas serve, {text.number(number['mean']['value'])} on average"
+        )
+        below = f"too few {text.ratio(said['below_need_ratio']['value'])} of the time"
+        lines.append(f"{stage['name']} is scaled ({said['rule']}): {serve}: {hours} replica hours a run; {below}")
     return lines
 
 

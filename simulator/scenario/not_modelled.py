@@ -2,7 +2,6 @@
 
 #: What is not modelled, and the names that it goes by.
 _NAMES = {
-    "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "joining queries that miss at a time": "coalescing single_flight request_collapsing",
     "interrupting what is served": "preemption preemptive preempt",
     "breaking circuits": "circuit_breaker drop_after",

@@ -13,7 +13,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import apart, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
-from simulator.scenario import fields
+from simulator.scenario import autoscale, fields
 from simulator.scenario.admission import Admission
 from simulator.scenario.caches import cache_contradictions
 from simulator.scenario.classes import class_notes, queue_contradictions
@@ -73,6 +73,7 @@ class Scenario(fields.Part):
         yield from self._stage_contradictions()
         yield from company_contradictions(self.stages)
         yield from cache_contradictions(self.stages, self.slos)
+        yield from autoscale.rule_contradictions(self.stages, self.client is None and not self.load.is_closed)
         yield from queue_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
         for index, objective in enumerate(self.slos):
@@ -108,8 +109,7 @@ class Scenario(fields.Part):
     def _hardware_contradictions(self, stage: Stage) -> Iterable[fields.Contradiction]:
         lacking, refusal = "", ""
         if stage.hardware is None:
-            lacking = stage.model.without_hardware()
-            refusal = stage.model.refusal(None)
+            lacking, refusal = stage.model.without_hardware(), stage.model.refusal(None)
             if lacking:
                 yield (), lacking
         elif stage.hardware not in self.hardware:
@@ -194,8 +194,8 @@ class Scenario(fields.Part):
 
         With retries a longer run is another one: a collapse that comes with some chance, and stays, is in more of it.
         """
-        is_counted = self.queries is not None and not self.load.ends
-        return is_counted and not any(stage.outages for stage in self.stages) and not self.tries_again
+        is_counted = self.queries is not None and not self.load.ends and not self.tries_again
+        return is_counted and not any(stage.outages or stage.autoscale for stage in self.stages)
 
     @property
     def duration_s(self) -> float | None:
@@ -206,8 +206,8 @@ class Scenario(fields.Part):
 
     @property
     def is_stationary(self) -> bool:
-        """Whether the rate is constant, no trace, phases, wave or profile of different rates; and no replica is out."""
-        return self.load.is_constant and not any(stage.outages for stage in self.stages)
+        """Whether the rate is constant, no trace, phases, wave or profile of different rates; and as many serve."""
+        return self.load.is_constant and not any(stage.outages or stage.autoscale for stage in self.stages)
 
     @property
     def may_be_exact(self) -> bool:

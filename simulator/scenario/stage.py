@@ -12,6 +12,7 @@ from simulator.base.formats import counted, format_size, shortest, there_are
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
+from simulator.scenario import autoscale as scaled
 from simulator.scenario import fields
 from simulator.scenario.background import Background
 from simulator.scenario.batching import Batching
@@ -56,6 +57,7 @@ class Stage(Hosted):
     shares_given: tuple[fields.Count, ...] | None = Field(default=None, alias="shares")
     split: fields.word_type("even", "hashed") = "even"  # type: ignore[valid-type]
     replicas_given: ReplicasGiven = Field(default=Replicas(), alias="replicas", json_schema_extra={"default": 1})
+    autoscale: scaled.Autoscale | None = None
     workers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
     threads_given: fields.whole_type(1, 100_000) | None = Field(default=None, alias="threads")  # type: ignore[valid-type]
     per_machine: fields.whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
@@ -122,6 +124,7 @@ class Stage(Hosted):
         if not self.model.depends_on_items() and is_split and self.runs_on is None:
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
+        yield from scaled.scaling_contradictions(vars(self))
         yield from trouble_contradictions(vars(self))
         yield from self._replicas_contradictions()
         yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
@@ -267,14 +270,14 @@ class Stage(Hosted):
 
     @property
     def replicas(self) -> int:
-        """Replicas of every shard, or of the shard that has most."""
-        given = self.replicas_given
+        """Replicas of every shard, or of the shard that has most; of one that is scaled the most that there may be."""
+        given = scaled.fleet(self.replicas_given, self.autoscale)
         return max(given.counts(self.shards)) if given.hot else int(given.default)
 
     @property
     def replica_counts(self) -> list[int]:
         """Replicas of each shard."""
-        return self.replicas_given.counts(self.shards)
+        return scaled.fleet(self.replicas_given, self.autoscale).counts(self.shards)
 
     @property
     def is_uneven(self) -> bool:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.groups import CLASS, PHASE, Group
-from simulator.core import hosted, stage_view
+from simulator.core import stage_view
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
-from simulator.stats import admission, attempts, gathering, replays, share, summary, takers, window
+from simulator.stats import admission, attempts, gathering, replays, scaled, share, summary, takers, window
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.groups import Phases, series_of
 from simulator.stats.means import Interval, ratio_interval
@@ -68,8 +68,8 @@ def extract(
         of_stages[stage] = takers.of_takers(spent_ns, takers.takers(sent, stage))
     busy_s, of_replicas = [], {}
     for view in stage_view.stage_views(plan):
-        busy_ns = hosted.in_company(plan.stages, view.index, trace.window_busy_ns)
-        busy_s.append(float(busy_ns.sum(dtype=np.float64)) / view.replicas_in_all * S_PER_NS)
+        busy_ns = scaled.busy_ns(trace, view)
+        busy_s.append(scaled.mean_busy_ns(trace, view) * S_PER_NS)
         if view.index in stages:
             each = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
             of_replicas[view.index] = each.max(keepdims=True) if view.is_keyed else each

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME
-from simulator.core.hosted import in_company
 from simulator.core.plan import F8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
-from simulator.stats import gathering, window
+from simulator.stats import gathering, scaled, window
 from simulator.stats.durations import Column, durations, latency_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
@@ -284,15 +283,14 @@ def stage_figures(
 
 def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> Interval:
     """Mean over the replicas of a stage that take tasks; ``ahead``: what is known of it without the sample."""
-    used_s = _busy_s(pool, stage).sum(axis=1) / stage.replicas_in_all
+    used_s = np.array([scaled.mean_busy_ns(trace, stage) for trace in pool.traces]) * S_PER_NS
     offered_s = pool.windows_s() * stage.workers_in_all
     return ratio_interval(used_s, offered_s, ahead, is_sampled=pool.layout.is_sampled).within_0_and_1()
 
 
 def _busy_s(pool: Pool, stage: StageView) -> F8:
     """(replications, replicas) busy time inside the window, of all stages that run there."""
-    stages = stage.plan.stages
-    return np.array([in_company(stages, stage.index, trace.window_busy_ns) for trace in pool.traces]) * S_PER_NS
+    return np.array([scaled.busy_ns(trace, stage) for trace in pool.traces]) * S_PER_NS
 
 
 def hottest_of(

@@ -11,6 +11,7 @@ from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
+from simulator.stats import scaled
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
@@ -100,6 +101,8 @@ def of_answers(traces: Sequence[Trace], stage: StageView) -> run.Merging:
         said["hedge"] = hedge
     if failures is not None:
         said["failures"] = failures
+    if (serving := scaled.of_stage(traces, stage)) is not None:
+        said["autoscale"] = serving
     return said
 
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from mixed_batches import mixed_plans
+from scaled_plans import scaled_plans
 from stale_events import Disturbed
 from walk import Walk
 
@@ -976,3 +977,27 @@ def attempts_walk() -> None:
 def attempts_paid_walk() -> None:
     """test_attempts.py: the same, where retries are paid for."""
     walk_as_on(attempt_plans(door=False, paid=True, **{**SHEDDING, "most_stages": 1}), 150)
+
+
+#: Plans some of whose stages are scaled.
+SCALED = scaled_plans(**{**EASY, "colocated": False, "failures": False, "most_stages": 2, "most_queries": 10})
+
+
+def scaled_agree() -> None:
+    """test_scaling.py: both engines find that as many replicas serve, and send tasks to the same."""
+    agree_on(SCALED, 150)
+
+
+def scaled_walk() -> None:
+    """test_scaling.py: the walk finds that as many serve."""
+    walk_as_on(SCALED, 150)
+
+
+def scaled_open_walk() -> None:
+    """test_scaling.py: the same, of open loads."""
+    walk_as_on(scaled_plans(found=False, most_stages=1, **{**EASY, "colocated": False, "failures": False}), 300)
+
+
+def scaled_hold() -> None:
+    """test_scaling.py: as many serve as the rules ask for, and nobody is sent to others."""
+    hold_on(SCALED, 100)

@@ -1021,9 +1021,9 @@ STATISTICS = (
     Mutant(
         "work of measured queries, wherever it falls, counted as utilisation",
         "T9",
-        "stats/figures.py",
-        "stage.index, trace.window_busy_ns) for trace",
-        "stage.index, trace.busy_ns) for trace",
+        "stats/scaled.py",
+        "view.index, trace.window_busy_ns).sum(",
+        "view.index, trace.busy_ns).sum(",
         "figures.rates_are_of_the_window",
     ),
     Mutant(
@@ -3368,6 +3368,75 @@ SAME_WORK = (
     ),
 )
 
+SCALES = "core/scaling.py"
+SCALED = (
+    Mutant(
+        "replicas that do not serve yet count as busy",
+        "E8",
+        SCALES,
+        "used, aim = used * ready, aim * asked",
+        "used, aim = used * asked, aim * asked",
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "what was advised counts a look longer",
+        "E8",
+        SCALES,
+        "if instant > now - length_ns]",
+        "if instant >= now - length_ns]",
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "who goes is looked at no longer than who comes",
+        "E8",
+        SCALES,
+        'at_most = max([desired, *advised_within(advised, now, int(row["down_ns"]))])',
+        'at_most = max([desired, *advised_within(advised, now, int(row["up_ns"]))])',
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "a panic begins beyond twice as many",
+        "E8",
+        SCALES,
+        "if at_once >= PANIC * ready:",
+        "if at_once > PANIC * ready:",
+        "sample_paths.scaled_open_walk",
+    ),
+    Mutant(
+        "a step counts after the instant that it is of",
+        "E1",
+        SCALES,
+        "    if steps[0, first] > now:\n",
+        "    if steps[0, first] >= now:\n",
+        "sample_paths.scaled_agree",
+    ),
+    Mutant(
+        "one more replica is sent tasks than serve",
+        "S6",
+        "engines/reference/scaling.py",
+        "np.minimum(self.plan.left[shards], count)",
+        "np.minimum(self.plan.left[shards], count + 1)",
+        "sample_paths.scaled_hold",
+    ),
+    Mutant(
+        "what is over is forgotten before it is looked at",
+        "E1",
+        "engines/compiled/pacing.py",
+        "scaled.over_ns(rows) > from_ns\n",
+        "scaled.over_ns(rows) > from_ns + 3\n",
+        "sample_paths.scaled_agree",
+    ),
+    Mutant(
+        "a task is at its replica until its answer is there",
+        "E8",
+        "core/scaled.py",
+        "np.where(mine[FINISH] >= 0, mine[FINISH], gone)",
+        "np.where(mine[FINISH] >= 0, mine[FINISH] + 1, gone)",
+        "sample_paths.scaled_open_walk",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3399,6 +3468,7 @@ TABLES = (
     *ANSWERED,
     *ATTEMPTS,
     *SAME_WORK,
+    *SCALED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

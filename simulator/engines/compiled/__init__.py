@@ -14,10 +14,13 @@ from simulator.core.calling import why_not_compiled
 from simulator.core.clients import Found, are_unknown, is_unknown, known_arrivals, unbounded, with_arrivals
 from simulator.core.plan import Plan
 from simulator.core.retrying import are_attempts_unknown
+from simulator.core.scaling import are_steps_unknown
 from simulator.core.trace import Trace
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW
 from simulator.engines.compiled.clients import begin
+from simulator.engines.compiled.pacing import Paced, find_paced
 from simulator.engines.compiled.run import BUDGET, Run
+from simulator.engines.compiled.scaling import ALL_OVER, LOOK
 
 
 class Stopped(Exception):
@@ -57,16 +60,21 @@ def simulate(
     if is_unknown(plan):
 
         def find(unknown: Plan, queries: int) -> Found:
+            if are_steps_unknown(unknown):
+                paced = finding(unknown, unknown.queries, range(len(plan.stages)), Paced)
+                assert isinstance(paced, Paced)
+                return find_paced(unknown, paced, lambda run: goes_on(run, stopped))
             run = finished(lambda slow: finding(unknown, queries, slow), event_by_event, stopped)
             found, there = run.kept, int(run.clock["cursor"][0])
             arrival_ns, client_of, shed = run.given.entering_ns, found.client_of, found.shed
-            return Found(arrival_ns[:there], client_of[:there], shed[:there], found.query_of[:there])
+            of_attempts = found.query_of[:there]
+            return Found(arrival_ns[:there], client_of[:there], shed[:there], of_attempts, plan.provided)
 
         plan = with_arrivals(plan, find)
     return finished(lambda slow: Run(plan, tasks, slow), event_by_event, stopped).trace()
 
 
-def finding(plan: Plan, until: int, event_by_event: Collection[int]) -> Run:
+def finding(plan: Plan, until: int, event_by_event: Collection[int], kind: type[Run] = Run) -> Run:
     """A run that finds so many arrivals, and who is shed, looking ahead where all stages do, else event by event.
 
     Raises BeyondTimeError.
@@ -76,10 +84,10 @@ def finding(plan: Plan, until: int, event_by_event: Collection[int]) -> Run:
     is_ahead = all(features.may_find_ahead(one) for one in of_stages)
     slow = event_by_event if is_ahead and not event_by_event else everything
     if are_attempts_unknown(plan):
-        run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns, fresh=plan)
+        run = kind(unbounded(plan, arrival_ns), False, slow, arrival_ns, fresh=plan)
         run.given.entering_ns[0] = plan.arrival_ns[0]
         return run
-    run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
+    run = kind(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
     if are_unknown(plan) and not begin(run.given, run.kept):
         raise BeyondTimeError
     return run
@@ -97,13 +105,25 @@ def finished(
         if why == FAULT and run.ahead > 0 and sum(rule is not None for rule in run.whole.rules) > 1:
             # of several rules, which went wrong first is a matter of the order of events
             return finished(made, range(len(run.whole.stages)), stopped)
-        run.calls.check()
-        if why == OVERFLOW:
-            raise BeyondTimeError
-        if why == FULL:
-            run.grow()
-        if stopped is not None and stopped():
-            raise Stopped
+        see_to(run, why, stopped)
+
+
+def see_to(run: Run, why: int, stopped: Callable[[], bool] | None) -> None:
+    """A run came back for another reason than that it is done: it may go on then, or this raises as ``simulate``."""
+    run.calls.check()
+    if why == OVERFLOW:
+        raise BeyondTimeError
+    if why == FULL:
+        run.grow()
+    if stopped is not None and stopped():
+        raise Stopped
+
+
+def goes_on(run: Run, stopped: Callable[[], bool] | None) -> bool:
+    """Let a run that is paced go on until it is to be looked at; False: all has happened."""
+    while (why := run.advance(BUDGET)) not in (LOOK, ALL_OVER, DONE):
+        see_to(run, why, stopped)
+    return why == LOOK
 
 
 def uncovered(plan: Plan) -> str:

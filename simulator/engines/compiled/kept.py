@@ -9,12 +9,13 @@ from simulator.core.following import nobody
 from simulator.core.hosted import has_company, kept_width
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, TIME, Plan, Rows
-from simulator.core.retrying import are_attempts_unknown, first_teller
+from simulator.core.retrying import are_attempts_unknown, first_teller, seen
 from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.caches import caches_of
 from simulator.engines.compiled.events import COLUMNS
-from simulator.engines.compiled.records import Kept
+from simulator.engines.compiled.records import Given, Kept
+from simulator.engines.compiled.scaling import steps_of_run
 
 #: Up to so many shards a pass does all for a task at once.
 NARROW = 4
@@ -82,7 +83,15 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         same=np.zeros((2, plan.shards)),
         same_for=np.full((2, stages), np.nan),
         **caches_of(plan),
+        **steps_of_run(plan),
     )
+
+
+def filling(given: Given, kept: Kept, is_sent_again: bool) -> Given:
+    """What the plan says, with views of what is found meanwhile: of attempts, and of who serves."""
+    if is_sent_again:
+        given = given._replace(work=seen(kept.work), class_of=seen(kept.class_of))
+    return given._replace(left=seen(kept.serving)) if len(kept.serving) else given
 
 
 def modes_of(plan: Plan, whole: Plan, workers: int, tasks: bool, at_once: int) -> Rows:

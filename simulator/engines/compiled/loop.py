@@ -30,6 +30,7 @@ from simulator.engines.compiled.on_hedge import on_hedge
 from simulator.engines.compiled.on_start import on_start
 from simulator.engines.compiled.on_withdraw import on_untie, on_withdraw
 from simulator.engines.compiled.records import Awaited, Given, Kept
+from simulator.engines.compiled.scaling import GO_ON, keep_pace
 
 #: What came of taking the next event, besides the reasons for coming back: it is taken, or only the list was tidied.
 TAKEN, AGAIN = 10, 11
@@ -141,7 +142,8 @@ def give_up_first(given: Given, kept: Kept, clock: Rows, events: Rows) -> int:
     cursor, size, stage_bits = clock[0]["cursor"], clock[0]["size"], given.run[0]["stage_bits"]
     comes_ns = given.entering_ns[cursor] if cursor < given.entering.shape[0] else NEVER_NS
     limit_ns, order = next_limit(given, kept, cursor), rules.event_order(rules.DISPATCH, cursor << stage_bits)
-    if all_over(given, kept) or (size == 0 and min(comes_ns, limit_ns) == NEVER_NS):
+    is_paced = clock[0]["pause_ns"] < NEVER_NS
+    if (all_over(given, kept) and not is_paced) or (size == 0 and min(comes_ns, limit_ns) == NEVER_NS):
         return DONE
     is_next = limit_ns < NEVER_NS and limit_ns <= comes_ns
     if is_next and (
@@ -163,6 +165,9 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     stage_bits = given.run[0]["stage_bits"]
     if clock[0]["is_gap"] == 1:
         pop(clock, events)
+    pace, is_paced = keep_pace(given, kept, clock, events), clock[0]["pause_ns"] < NEVER_NS
+    if pace != GO_ON:
+        return pace
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
     if given.patience.shape[0] > 0:
@@ -170,7 +175,7 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
         if why != TAKEN:
             return why
         arrives = arrives and given.entering_ns[cursor] < NEVER_NS
-    elif not arrives and (size == 0 or given.think_law.shape[0] > 0 or given.door.shape[0] > 0):
+    elif not arrives and (size == 0 or (given.think_law.shape[0] + given.door.shape[0] > 0 and not is_paced)):
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies, shares)
@@ -178,7 +183,7 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     clock[0]["short"] = records.OF_EVENTS
     if events.shape[0] - size < clock[0]["margin"]:
         return FULL
-    now, order, row = 0, 0, 0
+    now, order, row, sends, came = 0, 0, 0, rules.NOTHING, ADMITTED
     if arrives:
         now = given.entering_ns[cursor]
         order = rules.event_order(rules.DISPATCH, (given.entering[cursor] << stage_bits) | clock[0]["ahead"])
@@ -191,9 +196,7 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
             pop(clock, events)
             return AGAIN
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
-    stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
-    kind = order >> KEY_BITS
-    sends = rules.NOTHING
+    stage, kind = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1), order >> KEY_BITS
     if kind in (rules.DISPATCH, rules.HEDGE):
         sends = at_once(given.stages, stage)
     elif kind == rules.BACKGROUND or (kind == rules.ANSWER and copies[row]["state"] == copy_states.LOST):
@@ -204,7 +207,6 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     if clock[0]["rows"] - clock[0]["copies"] < sends:
         clock[0]["short"] = records.OF_TABLE
         return FULL
-    came = ADMITTED
     if arrives:
         clock[0]["cursor"] += 1
         if given.patience.shape[0] + given.think_law.shape[0] + given.door.shape[0] > 0:

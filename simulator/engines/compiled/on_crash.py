@@ -22,6 +22,7 @@ from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part, count_spared, keep_close, uncount_part
 from simulator.engines.compiled.records import CLEANING, NO_TIME, RESENT, Awaited, Given, Kept
+from simulator.engines.compiled.scaling import provide
 
 
 @passage
@@ -114,6 +115,7 @@ def resend(
     number = bonds[first]["sent"]
     there, seen = wholes[records.SINGLE, THERE], wholes[records.SINGLE, REPLICA]
     down = known_down_of(given, awaited, stage, shard, now)
+    provide(given, kept, stage, now)
     index, leaves_ns = replica_of_lost(
         stages,
         run,

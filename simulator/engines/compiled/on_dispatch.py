@@ -27,6 +27,7 @@ from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
+from simulator.engines.compiled.scaling import provide
 
 
 @passage
@@ -107,6 +108,7 @@ def take_luck(
 @passage
 def choose_replicas(
     given: records.Given,
+    kept: records.Kept,
     awaited: records.Awaited,
     outstanding: I8,
     fault: I8,
@@ -124,6 +126,7 @@ def choose_replicas(
         go_there(stages, outages, awaited.down, stage, now, luck, whole)
     else:
         down = known_down(given, awaited, stage, now)
+        provide(given, kept, stage, now)
         route_there(
             stages, run, left, outages, down, outstanding, fault, stage, query, view, first_task, now, luck, whole
         )
@@ -163,7 +166,7 @@ def on_dispatch(
     if is_cached(stages, stage) and has_answer(given, kept, stage, query, now):
         return on_hit(given, kept, clock, events, stage, query, now)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    choose_replicas(given, awaited, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+    choose_replicas(given, kept, awaited, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     gathers[query]["missing"] = shards
     is_choosy, is_keen = fans_out(stages, stage), awaits_copies(stages, stage)
     note_visit(stages, awaited, stage, query, whole[work.VISITS, place], luck[work.SHARE, place])

@@ -21,6 +21,7 @@ from simulator.engines.compiled.failing import known_down_of
 from simulator.engines.compiled.on_close import look_at
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
+from simulator.engines.compiled.scaling import provide
 
 
 @passage
@@ -159,6 +160,7 @@ def send_again(
     stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
     row, last = waits[query]["first"], waits[query]["last"]
     holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
+    provide(given, kept, stage, now)
     while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
         # the first of its task: these come in the order of shards
         may_be = bonds[row]["is_refused"] == 0 and bonds[row]["sent"] < MOST_SENDINGS

@@ -26,6 +26,7 @@ from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put
 from simulator.engines.compiled.longer import next_worker
 from simulator.engines.compiled.recorder import count_part, count_task, keep_close
 from simulator.engines.compiled.records import ACROSS, ANSWERS, INSIDE, LISTS, Given, Kept
+from simulator.engines.compiled.scaling import provide
 from simulator.engines.compiled.wide import wide
 
 #: What a pass answers in place of the instant of closing: not before the run is cut; a user's rule went wrong; later
@@ -162,6 +163,7 @@ def pass_block(
                 take(lists, heap, answers)
         view = view_of(stages, given.run, query, stage)
         if replicas > 1:
+            provide(given, kept, stage, now)
             route(stages, given.run, given.left, outstanding, fault, stage, query, view, first_task, reals, wholes)
             if fault[0] != 0:
                 wholes[work.CLOSES, i] = FAULTY

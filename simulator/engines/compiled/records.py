@@ -21,7 +21,8 @@ class Given(NamedTuple):
     parts: Rows
     points: F8
     share: F8
-    left: I8
+    left: I8  #: where some stage is scaled, as many as serve now
+    whole: I8  #: as of the plan
     knot_items: F8
     knot_ns: F8
     knot_slope: F8
@@ -87,6 +88,9 @@ class Kept(NamedTuple):
     leaves: I8  #: (stages x queries, COLUMNS) of ``events``
     same: F8  #: (2, shards) ALONE and ITEMS of the tasks of the last query, where who scores as much has the same
     same_for: F8  #: (2, stages) the candidates that it scored, and its factor; NaN: there was none
+    serving: I8  #: (all shards,) replicas that serve now, where some stage is scaled: ``Given.left`` is a view of it
+    steps: I8  #: (stages, 2, steps) from when on each counts, and how many serve then; behind the last NEVER_NS
+    next_step: I8  #: (stages,) the first step that is not due
 
 
 class Awaited(NamedTuple):
@@ -166,6 +170,7 @@ CLOCK = np.dtype(
         ("unused", np.int64),  # first unused row of the copies, -1: none; and how many are unused
         ("unused_count", np.int64),
         ("stage", np.int64),  # where looking ahead goes on
+        ("pause_ns", np.int64),  # what happens then, or later, waits; NEVER_NS: nothing does
         ("short", np.int64),  # what has no room: a list of look-ahead, OF_EVENTS, OF_COPIES or OF_TABLE
     ]
 )

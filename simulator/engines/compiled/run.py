@@ -21,14 +21,14 @@ from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.hosted import is_owner
 from simulator.core.plan import F8, FIFO, I8, NEVER_NS, Plan, Rows
-from simulator.core.retrying import given_up, limits, seen
+from simulator.core.retrying import given_up, limits
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
-from simulator.engines.compiled.kept import kept_of, modes_of
+from simulator.engines.compiled.kept import filling, kept_of, modes_of
 from simulator.engines.compiled.lockstep import Lockstep, in_lockstep
 from simulator.engines.compiled.records import SCRATCHES, Awaited, Given, Kept
 
@@ -78,7 +78,7 @@ class Run:
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"])[is_owner(row)].sum())
         self.given = Given(
-            *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left),
+            *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left, plan.left),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(plan.batch_points, plan.busy_factor),
             *(plan.slowdowns, plan.outages),
@@ -100,11 +100,11 @@ class Run:
             lanes=self.lockstep.lanes,
         )
         self.kept = self._kept(tasks)
-        if fresh is not None:  # they fill as attempts come
-            self.given = self.given._replace(work=seen(self.kept.work), class_of=seen(self.kept.class_of))
+        self.given = filling(self.given, self.kept, fresh is not None)
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
+        self.clock["pause_ns"] = NEVER_NS
         self.clock["rows"] = self.kept.table.shape[1] or NEVER_NS
         self.outstanding = counters_of(plan)
         self.reals, self.wholes = self._scratches(stages)
@@ -300,14 +300,14 @@ class Run:
         spared = kept.spared[:, of] if self.is_keen else [nothing] * records.SPARED
         late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _, lost_ns, lost, resent = spared
         background = kept.background[:, of] if self.is_beside else [nothing] * 2
-        gathered = kept.stage_outcome, kept.answers, kept.coverage
-        ends = instants[records.CLOSE], instants[records.LEAVE]
-        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, *ends)
+        gathered = kept.stage_outcome, kept.answers, kept.coverage, *instants[: records.LEAVE + 1]
+        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered)
         return Trace(
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
             query_of=plan.query_of,
             gives_up_ns=limits(plan),
+            provided=plan.provided,
             outcome=given_up(plan, plan.arrival_ns, kept.outcome, plan.end_ns),
             first_measured=plan.first_measured,
             measured=plan.measured,

@@ -17,7 +17,9 @@ from simulator.core.plan import F8, I8, Plan, Rows
 from simulator.core.rules import ARRIVE, START
 from simulator.engines.reference.clock import At, Clock, Process
 from simulator.engines.reference.door import Door
+from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.recorder import Recorder
+from simulator.engines.reference.scaling import Serving
 
 #: At the end of an instant: what is done by then is in time.
 GIVE_UP = START + 1
@@ -31,6 +33,8 @@ class Model(Protocol):
     run_row: Rows
     door: Door
     record: Recorder
+    copies: list[Copy] | None
+    serving: Serving
     on_end: Callable[[int, int], None] | None
 
     def begin(self) -> None:
@@ -46,8 +50,10 @@ class Model(Protocol):
 class Attempts:
     """All attempts, numbered as they are sent, at one instant by query; ``plan``: of the queries."""
 
-    def __init__(self, plan: Plan, model: Model, arrival_ns: I8, work: F8, class_of: I8) -> None:
-        self.queries, self.model = plan, model
+    def __init__(
+        self, plan: Plan, model: Model, arrival_ns: I8, work: F8, class_of: I8, step: Callable[[], None]
+    ) -> None:
+        self.queries, self.model, self.step = plan, model, step
         self.arrival_ns, self.work, self.class_of = arrival_ns, work, class_of  # of rows: the model's plan sees them
         self.query_of: list[int] = []
         self.number: list[int] = []  # of each among those of its query
@@ -62,11 +68,10 @@ class Attempts:
         clock.process(self.fresh())
         self.model.begin()
         while self.due or self.open:
-            clock.step()
+            self.step()
         rows = len(self.query_of)
-        return Found(
-            self.arrival_ns[:rows], np.zeros(0, dtype=np.int64), self.model.door.shed[:rows], np.array(self.query_of)
-        )
+        shed, nobody = self.model.door.shed[:rows], np.zeros(0, dtype=np.int64)
+        return Found(self.arrival_ns[:rows], nobody, shed, np.array(self.query_of), self.queries.provided)
 
     def fresh(self) -> Process:
         """Queries come when the plan says."""

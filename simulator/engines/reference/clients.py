@@ -8,20 +8,22 @@ from itertools import count
 
 import numpy as np
 
-from simulator.core.clients import Find, Found, are_unknown, begins_ns, known_arrivals, thinks_ns, unbounded
+from simulator.core.clients import Find, Found, are_unknown, arrived, begins_ns, known_arrivals, thinks_ns, unbounded
 from simulator.core.plan import I8, Plan
 from simulator.core.retrying import are_attempts_unknown, seen
 from simulator.core.rules import ARRIVE
+from simulator.core.scaling import are_steps_unknown
 from simulator.engines.reference.attempts import Attempts, Model
 from simulator.engines.reference.clock import At, Process
+from simulator.engines.reference.scaling import Pace
 
 
 class Clients:
     """All clients, and what they have sent; queries are numbered as they arrive, at one instant by client."""
 
-    def __init__(self, model: Model, arrival_ns: I8) -> None:
+    def __init__(self, model: Model, arrival_ns: I8, step: Callable[[], None]) -> None:
         plan = model.plan
-        self.model, self.arrival_ns = model, arrival_ns
+        self.model, self.arrival_ns, self.step = model, arrival_ns, step
         self.client_of = np.zeros(plan.queries * are_unknown(plan), dtype=np.int64)
         self.luck = model.run_row, plan.think_law, plan.law_parts, plan.law_points
         self.sent = 0
@@ -37,8 +39,8 @@ class Clients:
             model.clock.process(model.arrivals())
             model.begin()
         while model.door.looked < queries:
-            model.clock.step()
-        return Found(self.arrival_ns, self.client_of, model.door.shed, model.plan.query_of)
+            self.step()
+        return Found(self.arrival_ns, self.client_of, model.door.shed, model.plan.query_of, model.plan.provided)
 
     def client(self, client: int) -> Process:
         """A client's life: send a query, wait until it is over, think."""
@@ -57,12 +59,18 @@ def find_with(model_of: Callable[[Plan], Model]) -> Find:
     """What finds arrivals, and who is shed, in a model that is made of a plan."""
 
     def find(plan: Plan, queries: int) -> Found:
-        arrival_ns = known_arrivals(plan)
+        arrival_ns, is_scaled = known_arrivals(plan), are_steps_unknown(plan)
+        unknown, there = unbounded(plan, arrival_ns), plan.queries if is_scaled else queries
         if are_attempts_unknown(plan):
-            rows = unbounded(plan, arrival_ns)
-            own_work, own_class = np.array(rows.work), np.array(rows.class_of)
-            model = model_of(replace(rows, work=seen(own_work), class_of=seen(own_class)))
-            return Attempts(plan, model, arrival_ns, own_work, own_class).find()
-        return Clients(model_of(unbounded(plan, arrival_ns)), arrival_ns).find(queries)
+            own_work, own_class = np.array(unknown.work), np.array(unknown.class_of)
+            model = model_of(replace(unknown, work=seen(own_work), class_of=seen(own_class)))
+            pace = Pace(plan, model) if is_scaled else None
+            step = model.clock.step if pace is None else pace.step
+            found = Attempts(plan, model, arrival_ns, own_work, own_class, step).find()
+        else:
+            model = model_of(unknown)
+            pace = Pace(plan, model) if is_scaled else None
+            found = Clients(model, arrival_ns, model.clock.step if pace is None else pace.step).find(there)
+        return found if pace is None else found._replace(provided=pace.finish(arrived(plan, found)))
 
     return find

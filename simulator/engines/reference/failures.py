@@ -116,7 +116,8 @@ class Crashes:
         model, stage, plan, now = self.model, self.stage, self.model.plan, self.model.clock.now
         whose = stage.index, gather.query, lost.shard, gather.sent[lost.shard]
         self.look(now)
-        given = model.calls.stages, model.run_row, plan.left, plan.outages, model.down, model.outstanding
+        left = model.serving.at(stage.index, now)
+        given = model.calls.stages, model.run_row, left, plan.outages, model.down, model.outstanding
         chosen, leaves_ns = replica_of_lost(*given, model.calls.fault, *whose, now, self.there, self.seen)
         model.calls.check()
         copy = another(stage, model, gather, lost, int(chosen))

@@ -17,6 +17,7 @@ from simulator.core.rules import HEDGE, round_ns
 from simulator.engines.reference.clock import At, Clock
 from simulator.engines.reference.gather import Copy, KeenGather, Place
 from simulator.engines.reference.recorder import Recorder
+from simulator.engines.reference.scaling import Serving
 
 
 class Model(Protocol):
@@ -29,6 +30,7 @@ class Model(Protocol):
     record: Recorder
     outstanding: I8
     down: I8  #: (replicas,) until when each is known to be down
+    serving: Serving
 
 
 class Sending(Protocol):
@@ -137,7 +139,8 @@ class Hedger:
         whose = stage.index, gather.query, shard, gather.sent[shard]
         if stage.crashes is not None:
             stage.crashes.look(model.clock.now)
-        given = plan.left, plan.outages, model.down, model.outstanding, model.calls.fault
+        left = model.serving.at(stage.index, model.clock.now)
+        given = left, plan.outages, model.down, model.outstanding, model.calls.fault
         run = model.calls.stages, model.run_row, *given
         index = int(replica_of_copy(*run, *whose, model.clock.now, holding, self.seen))
         model.calls.check()

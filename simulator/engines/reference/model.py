@@ -43,6 +43,7 @@ from simulator.engines.reference.limits import Limit
 from simulator.engines.reference.machine import Machines
 from simulator.engines.reference.recorder import Recorder
 from simulator.engines.reference.replica import Replica
+from simulator.engines.reference.scaling import Serving
 from simulator.engines.reference.server import Seat
 from simulator.engines.reference.sharing import Shared
 from simulator.engines.reference.times import Times
@@ -77,6 +78,7 @@ class Model:
         self.door = Door(plan)
         self.on_end: Callable[[int, int], None] | None = None  # who waits for outcomes
         self.calls = Calls(plan)
+        self.serving = Serving(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
         self.down = np.zeros(plan.replicas, dtype=np.int64)  # until when each is known to be
@@ -279,8 +281,9 @@ class Stage:
             go_there(model.calls.stages, plan.outages, model.down, self.index, model.clock.now, self.reals, self.wholes)
             view = view_of(model.calls.stages, model.run_row, gather.query, self.index)
         else:
+            left = model.serving.at(self.index, model.clock.now)
             view = route_of_query(
-                *(model.calls.stages, model.run_row, plan.left, plan.outages, model.down, model.outstanding),
+                *(model.calls.stages, model.run_row, left, plan.outages, model.down, model.outstanding),
                 *(model.calls.fault, self.index, model.clock.now, self.reals, self.wholes),
             )
         model.calls.check()

@@ -187,6 +187,7 @@ class Recorder:
             client_of=plan.client_of,
             query_of=plan.query_of,
             gives_up_ns=limits(plan),
+            provided=plan.provided,
             outcome=given_up(plan, plan.arrival_ns, self.outcome, plan.end_ns),
             first_measured=plan.first_measured,
             measured=plan.measured,

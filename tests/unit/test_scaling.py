@@ -1,0 +1,260 @@
+"""Replicas that an autoscaler scales: by hand, on every walk, and what a file says of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scaled_plans import scaled_plans
+from walk import Walk
+
+from simulator import ScenarioError, compare, scenario_from_dict, simulate
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.clients import simulated
+from simulator.core.features import Feature, features_of, may_find_ahead, may_lockstep, may_look_ahead
+from simulator.core.laws import Law
+from simulator.core.plan import LEAST_OUTSTANDING, ROUND_ROBIN, frozen
+from simulator.core.scaling import CONCURRENCY, HPA, IDEAL, Scaling, limited, with_scaling, without_scaling
+from simulator.core.trace import same_trace
+from simulator.engines import compiled, reference
+from simulator.planner.plans import make_plan
+from simulator.planning.knobs import knobs_of
+from simulator.planning.sizing import size
+
+#: A task takes 10 ns; one worker, up to five replicas.
+PART = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)], replicas=5, policy=ROUND_ROBIN)
+
+
+def scaled(arrival_ns, rule=HPA, target=500_000, part=PART, **more):
+    """A plan of one stage, whose autoscaler looks every 100 ns."""
+    says = {"begins": 1, "least": 1, "most": 5, "every_ns": 100, **more}
+    return with_scaling(assemble([part], np.array(arrival_ns), seed=2), 0, Scaling(rule, target, **says))
+
+
+def steps(plan):
+    """From when on how many serve: of both engines, which agree."""
+    expected = reference.simulate(plan, tasks=True)
+    assert list(expected.verify(simulated(plan, expected))) == []
+    assert same_trace(compiled.simulate(plan, tasks=True), expected) == ""
+    assert same_trace(Walk(plan).trace(), expected) == ""
+    return [(from_ns, count) for _, from_ns, count in expected.provided.T.tolist()]
+
+
+def test_utilisation_asks_for_what_it_is_over_the_target():
+    # six of ten in each period: 60 % of one worker, over 50 %: two; then 30 % of two: as before, within a third
+    every_15 = [start + place * 15 for start in range(0, 600, 100) for place in range(6)]
+    assert steps(scaled(every_15, tolerance=400_000)) == [(0, 1)]
+    assert steps(scaled(every_15, tolerance=100_000, delay_ns=30)) == [(0, 1), (130, 2)]
+
+
+def test_a_replica_that_is_asked_for_twice_comes_once():
+    """What does not serve yet counts as idle, so the same need does not ask again."""
+    busy = list(range(0, 600, 10))  # one worker is always busy: 100 % over 50 % asks for two
+    assert steps(scaled(busy, delay_ns=250))[:2] == [(0, 1), (350, 2)]
+
+
+def test_fewer_go_at_once_when_the_most_that_was_advised_is_old():
+    arrivals = [*range(0, 200, 10), *range(200, 1500, 50)]  # 100 % of two, then 20 %
+    plan = scaled(arrivals, begins=2, down_ns=300)
+    # at 100 and 200 two are 50 % busy, on target; from 300 on one would do, which holds when two were advised at 200
+    assert steps(plan)[:2] == [(0, 2), (500, 1)]
+
+
+def test_the_highest_go_first_and_finish_what_they_have():
+    part = replace(PART, knots=[(0.0, 95.0, 0.0)])
+    plan = scaled([0, 1, 2, 250], part=part, begins=3, target=1_000_000, down_ns=0, least=1)
+    trace = reference.simulate(plan, tasks=True)
+    assert steps(plan)[0] == (0, 3)
+    assert trace.task_table.replica.tolist()[:3] == [0, 1, 2]
+    assert trace.task_table.finish_ns.tolist()[:3] == [95, 96, 97]
+
+
+def test_concurrency_follows_its_target_and_panics():
+    calm = [place * 20 for place in range(100)]  # half a task in the mean
+    assert steps(scaled(calm, CONCURRENCY, 1_000_000, window=10)) == [(0, 1)]
+    burst = sorted([*calm, *[1000] * 30, 4000])
+    found = steps(scaled(burst, CONCURRENCY, 1_000_000, window=10, part=replace(PART, policy=LEAST_OUTSTANDING)))
+    assert found[1] == (1100, 5), "30 tasks wait in the last tenth of the window, though few in the whole"
+    assert found[2][0] >= 1100 + 10 * 100, "and it shrinks when the panic is over"
+
+
+def test_the_ideal_has_what_the_next_delay_needs():
+    # periods of 100 ns: 5, 5, 20, 20, 5, 5 tasks of 10 ns at 100 %: 1, 1, 2, 2, 1, 1 replicas
+    counts = [5, 5, 20, 20, 5, 5]
+    arrivals = [100 * period + place * 100 // count for period, count in enumerate(counts) for place in range(count)]
+    assert steps(scaled(arrivals, IDEAL, 1_000_000, demand=10_000)) == [(0, 1), (200, 2), (400, 1)]
+    # a replica takes 150 ns to come: it is asked for at 100, and is not let go while it is needed
+    assert steps(scaled(arrivals, IDEAL, 1_000_000, demand=10_000, delay_ns=150)) == [(0, 1), (250, 2), (400, 1)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "desired", "more", "found"),
+    [
+        (4, 40, {"up_share": 1_000_000, "up_number": 4}, 8),
+        (3, 40, {"up_share": 1_000_000, "up_number": 4}, 7),
+        (3, 40, {"up_share": 500_000, "up_number": 0}, 5),
+        (9, 1, {"down_share": 500_000, "down_number": 0}, 4),
+        (9, 1, {"down_share": 0, "down_number": 2}, 7),
+        (9, 1, {"least": 3}, 3),
+        (2, 60, {"most": 50}, 50),
+    ],
+)
+def test_not_too_many_come_or_go_at_once(asked, desired, more, found):
+    part = replace(PART, replicas=100)
+    says = {"begins": 5, "most": 100, **more}
+    row = scaled([0], part=part, **says).scaling[0]
+    assert limited(row, desired, asked) == found
+
+
+def test_as_many_as_ever_change_nothing():
+    arrivals = np.cumsum([3, 9, 1, 1, 30, 2, 7, 7, 40, 3] * 4)
+    plan = scaled(arrivals, begins=5, least=5, part=replace(PART, policy=LEAST_OUTSTANDING))
+    plain = without_scaling(plan)
+    assert plain.stages[0]["uneven"] == 0
+    for engine in (reference, compiled):
+        found, all_of_them = engine.simulate(plan, tasks=True), engine.simulate(plain, tasks=True)
+        assert same_trace(replace(found, provided=all_of_them.provided), all_of_them) == ""
+        assert found.provided.tolist() == [[0], [0], [5]]
+
+
+def test_steps_that_the_rule_does_not_give_are_told():
+    plan = scaled(range(0, 600, 10), delay_ns=50)
+    trace = reference.simulate(plan, tasks=True)
+    later = trace.provided.copy()
+    later[1, 1] += 1
+    others = replace(simulated(plan, trace), provided=frozen(later))
+    told = [violation.number for violation in replace(trace, provided=later).verify(others)]
+    assert "I79" in told
+
+
+def test_it_looks_ahead_when_it_is_known_and_goes_event_by_event_while_it_is_found():
+    plan = scaled([0, 5])
+    features = features_of(plan, 0)
+    assert Feature.AUTOSCALE in features and may_look_ahead(features)
+    assert not may_lockstep(features) and not may_find_ahead(features)
+    assert Feature.AUTOSCALE not in features_of(without_scaling(plan), 0)
+
+
+@settings(max_examples=40)
+@given(scaled_plans())
+def test_all_walks_agree(plan):
+    expected = reference.simulate(plan, tasks=True)
+    assert next(expected.verify(simulated(plan, expected)), None) is None
+    assert same_trace(compiled.simulate(plan, tasks=True), expected) == "", "looking ahead"
+    slow = range(len(plan.stages))
+    assert same_trace(compiled.simulate(plan, tasks=True, event_by_event=slow), expected) == "", "event by event"
+    assert same_trace(Walk(plan).trace(), expected) == ""
+
+
+# --- a file -----------------------------------------------------------------------------------------------------------
+
+
+def fleet(autoscale, replicas=2, **more):
+    stage = {"name": "model", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "100ms"}}}
+    said = {**stage, "replicas": replicas, "autoscale": autoscale, "routing": "least_outstanding", **more}
+    run = {"replications": 2, "warmup": "10s"}
+    load = {"phases": [{"duration": "1m", "rate": "12/s"}, {"duration": "2m", "rate": "40/s"}]}
+    return {"name": "fleet", "load": load, "run": run, "stages": [said]}
+
+
+HALF = {"target": "60%", "delay": "10s", "max": 12, "every": "5s"}
+
+
+def test_a_plan_has_the_most_and_begins_with_the_replicas():
+    plan = make_plan(scenario_from_dict(fleet(HALF)))
+    row = plan.scaling[0]
+    assert (plan.stages[0]["replicas"], row["begins"], row["least"], row["most"]) == (12, 2, 1, 12)
+    assert (row["every_ns"], row["delay_ns"], row["down_ns"]) == (5 * 10**9, 10 * 10**9, 300 * 10**9)
+    assert (row["target"], row["tolerance"], row["up_share"], row["up_number"]) == (600_000, 100_000, 1_000_000, 4)
+    assert row["demand"] == pytest.approx(100e9, rel=1e-6), "thousandths of a ns"
+    knative = {"rule": "concurrency", "target": 4, "delay": "1s", "max": 12}
+    row = make_plan(scenario_from_dict(fleet(knative))).scaling[0]
+    assert (row["every_ns"], row["window"], row["down_share"], row["down_number"]) == (2 * 10**9, 30, 500_000, 0)
+    assert (row["target"], row["tolerance"], row["down_ns"]) == (4_000_000, 0, 0)
+
+
+def test_a_run_says_how_many_served():
+    stage = simulate(scenario_from_dict(fleet(HALF))).to_dict()["stages"][0]
+    said = stage["autoscale"]
+    assert said["rule"] == "hpa"
+    assert said["replicas"]["least"] == 2 and 6 <= said["replicas"]["most"] <= 12
+    hours = said["replicas"]["mean"]["value"] * 180 / 3600
+    assert said["replica_hours"]["value"] == pytest.approx(hours)
+    assert 0 < said["below_need_ratio"]["value"] < 0.5
+    assert said["changes"]["value"] >= 1
+    busy = stage["utilisation"]["mean"]["value"] * said["replicas"]["mean"]["value"]
+    assert busy == pytest.approx((12 * 60 + 40 * 120) / 180 * 0.1, rel=0.15), "the work is the load's"
+
+
+def test_the_ideal_is_never_below_what_is_needed():
+    ideal = {"rule": "ideal", "target": "100%", "delay": "10s", "max": 12, "every": "5s"}
+    said = simulate(scenario_from_dict(fleet(ideal, replicas=4))).to_dict()["stages"][0]["autoscale"]
+    assert said["below_need_ratio"]["value"] == 0
+
+
+def test_as_many_as_ever_have_the_figures_of_a_plain_fleet():
+    alike = {**HALF, "min": 6, "max": 6}
+    scaled_ones = simulate(scenario_from_dict(fleet(alike, replicas=6))).to_dict()
+    said = scaled_ones["stages"][0].pop("autoscale")
+    plain = fleet(alike, replicas=6)
+    del plain["stages"][0]["autoscale"]
+    others = simulate(scenario_from_dict(plain)).to_dict()
+    assert said["replicas"]["mean"]["value"] == 6 and said["changes"]["value"] == 0
+    assert scaled_ones["stages"] == others["stages"]
+    assert scaled_ones["latency_s"] == others["latency_s"]
+
+
+def test_what_replicas_did_while_they_served_is_not_compared():
+    said = [{**fleet({**HALF, "delay": delay}), "run": {"warmup": "10s", "replications": 4}} for delay in ("1s", "10s")]
+    found = compare(*map(scenario_from_dict, said)).to_dict()["figures"]
+    figures = {row["figure"]: row for row in found}
+    for name in ("utilisation", "hottest"):
+        assert "each run says how many served" in figures[f"stage.model.{name}"]["reason"]
+    assert figures["mean"]["difference"]["low"] is not None
+
+
+def test_knobs_are_the_target_and_the_delay():
+    said = {knob.name for knob in knobs_of(scenario_from_dict(fleet(HALF)))}
+    assert {"model: target", "model: delay"} <= said
+    assert "model: replicas" not in said
+
+
+@pytest.mark.parametrize(
+    ("autoscale", "more", "words"),
+    [
+        ({**HALF, "min": 13}, {}, "is more than max"),
+        ({**HALF, "min": 3}, {}, "those at the beginning"),
+        ({**HALF, "target": 3}, {}, "share of the time of workers"),
+        ({**HALF, "rule": "ideal", "tolerance": "5%"}, {}, "the ideal knows who comes"),
+        ({**HALF, "rule": "concurrency", "tolerance": "5%"}, {}, "goes with rule: hpa"),
+        ({**HALF, "window": "7s"}, {}, "a whole number of periods"),
+        ({**HALF, "every": "1us"}, {}, "at least 1ms"),
+        ({**HALF, "limit": {"up": 0}}, {}, "it would never grow"),
+        (HALF, {"sharing": "processor", "workers": 2}, "does not go with sharing"),
+        (HALF, {"lost_machine": 0}, "does not go with lost_machine"),
+        (HALF, {"background": {"rate": "1/s", "time": "1ms"}}, "does not go with background"),
+        (HALF, {"tied": True}, "tied copies go to replicas of their own"),
+        (HALF, {"replicas": {"default": 2, "hot": {"shards": [0], "replicas": 3}}}, "all shards have as many"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(autoscale, more, words):
+    said = fleet(autoscale)
+    said["stages"][0].update(more)
+    with pytest.raises(ScenarioError, match=words):
+        scenario_from_dict(said)
+
+
+def test_the_ideal_knows_who_comes_and_nobody_runs_on_what_is_scaled():
+    ideal = {"rule": "ideal", "target": "60%", "delay": "10s", "max": 12}
+    said = fleet(ideal)
+    said["client"] = {"timeout": "1s"}
+    with pytest.raises(ScenarioError, match="not of clients that wait, or try again"):
+        scenario_from_dict(said)
+    said = fleet(HALF)
+    said["stages"].append({"name": "fetch", "model": {"kind": "time", "law": "1ms"}, "runs_on": "model"})
+    with pytest.raises(ScenarioError, match="whose load it does not look at"):
+        scenario_from_dict(said)
+    with pytest.raises(ScenarioError, match="which an autoscaler decides"):
+        size(scenario_from_dict({**fleet(HALF), "slos": ["p99 < 1s"]}), search={"stages.model.replicas": "1..3"})
