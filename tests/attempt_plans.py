@@ -5,8 +5,9 @@ from typing import Any
 from door_plans import door_plans
 from hypothesis import strategies as st
 
+from simulator.core.breakers import ANY_NUMBER, Breaker
 from simulator.core.plan import NEVER_NS, Plan
-from simulator.core.retrying import FREE, with_patience
+from simulator.core.retrying import FREE, NO_BREAKER, with_patience
 from simulator.testing.strategies.plans import plans
 
 #: After how many ns clients give up; and pauses: of one length, growing, and hardly any.
@@ -14,6 +15,37 @@ LIMITS = st.sampled_from([NEVER_NS, 3, 8, 15, 30, 1000])
 PAUSES = st.sampled_from([(1.0, 1.0, 1.0), (4.0, 1.0, 4.0), (2.0, 2.0, 9.0), (0.0, 1.0, 0.0), (10.0, 1.5, 30.0)])
 #: Millionths of a retry that a query pays, and that are held.
 BUDGETS = st.sampled_from([(FREE, 0), (FREE, 0), (200_000, 1_000_000), (1_000_000, 3_000_000), (0, 2_000_000)])
+
+
+#: Shares at which breakers open, over how long, for how long, and of how many attempts at least.
+BREAKERS = st.builds(
+    Breaker,
+    st.sampled_from([1, 300_000, 500_000, 1_000_000]),
+    st.sampled_from([3, 10, 1000]),
+    st.sampled_from([1, 4, 12]),
+    st.integers(1, 3),
+)
+
+
+@st.composite
+def guarded_plans(draw: st.DrawFn, /, **narrowed: Any) -> Plan:
+    """Plans whose clients shed attempts themselves, of one process or several; ``**narrowed``: as below."""
+    plan = draw(attempt_plans(**narrowed))
+    row = plan.patience[0]
+    budget = int(row["ratio"]), int(row["most_saved"])
+    pause = float(row["base_ns"]), float(row["factor"]), float(row["most_ns"])
+    limit, breaker = draw(st.sampled_from([(1, False), (2, False), (ANY_NUMBER, True), (2, True), (3, True)]))
+    return with_patience(
+        plan,
+        int(row["timeout_ns"]),
+        int(row["retries"]),
+        pause,
+        is_drawn=bool(row["is_drawn"]),
+        budget=budget,
+        processes=draw(st.integers(1, 3)),
+        limit=limit,
+        breaker=draw(BREAKERS) if breaker else NO_BREAKER,
+    )
 
 
 @st.composite

@@ -15,7 +15,8 @@ from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
-from simulator.core.columns import COMPLETE, HIT
+from simulator.core.columns import ADMITTED as NOT_SHED
+from simulator.core.columns import BY_LIMIT, COMPLETE, HIT
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
@@ -200,6 +201,10 @@ ANSWERED = int(np.flatnonzero(HITTING.stage_outcome[0] == HIT)[0])
 TRYING = with_patience(assemble([SENT], np.array([0, 1, 2, 60]), seed=4), 12, 1, (3.0, 1.0, 3.0))
 TRIED = reference.simulate(TRYING)
 TRIES = simulated(TRYING, TRIED)
+#: One may be out: the second is shed by its process.
+BARRED = with_patience(assemble([SENT], np.array([0, 1, 60]), seed=4), limit=1)
+BARRING = reference.simulate(BARRED)
+KEPT_BACK = simulated(BARRED, BARRING)
 OF_OTHERS = {
     **dict.fromkeys(("I75", "I76", "I77"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
@@ -217,6 +222,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I71", "I72"), (WAITING, WAITED)),
     **dict.fromkeys(("I73", "I74"), (ADMITTING, ADMITTED)),
     "I78": (TRIES, TRIED),
+    "I81": (KEPT_BACK, BARRING),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -371,6 +377,7 @@ TAMPERED = {
     "I76": (column("leave_ns", (0, ANSWERED), more(1)), {"query": ANSWERED, "stage": 0}),
     "I77": (column("leave_ns", (1, ANSWERED), more(1)), {"query": ANSWERED, "stage": 1}),
     "I78": (column("outcome", 1, 1), {"query": 1, "outcome": 1}),
+    "I81": (column("leave_ns", (0, 0), 1), {"query": 1, "shed_by": BY_LIMIT, "by_the_rule": NOT_SHED}),
 }
 
 
@@ -380,7 +387,8 @@ def test_every_invariant_is_broken_by_something():
 
 def test_every_invariant_is_part_of_a_law_of_scenarios():
     assert {BOOK[invariant.law].group for invariant in INVARIANTS.values()} == {"S"}
-    assert list(INVARIANTS) == [f"I{number:02}" for number in range(1, len(INVARIANTS) + 1)]
+    numbers = [int(number.removeprefix("I")) for number in INVARIANTS]
+    assert numbers == sorted({*numbers}) and {*range(1, 79)} <= {*numbers}
 
 
 def test_nothing_is_said_of_a_trace_that_is_right():
@@ -398,6 +406,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(WAITED.verify(WAITING)) == []
     assert list(ADMITTED.verify(ADMITTING)) == []
     assert list(TRIED.verify(TRIES)) == []
+    assert list(BARRING.verify(KEPT_BACK)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

@@ -1263,6 +1263,7 @@ class Walk:
             plan.client_of,
             self.ended.astype(np.int8),
             plan.query_of,
+            plan.shed if retrying.breakers.may_shed_itself(plan) else plan.shed[:0],
             plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64),
             plan.first_measured,
             plan.measured,

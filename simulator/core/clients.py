@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import draws, retrying, rules
+from simulator.core import breakers, draws, retrying, rules
 from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, shed_by_rate, without_door
 from simulator.core.assemble import bits_for
 from simulator.core.columns import SHED, Columns
@@ -152,7 +152,8 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
 
 def arrived(plan: Plan, found: Found) -> Plan:
     """The plan with what was found, and the window of its arrivals."""
-    shed = frozen(found.shed if has_door(plan) else np.zeros(0), np.int8)
+    sheds = has_door(plan) or breakers.may_shed_itself(plan)
+    shed = frozen(found.shed if sheds else np.zeros(0), np.int8)
     if retrying.are_attempts_unknown(plan):
         return replace(_attempted(plan, found), shed=shed)
     plan = replace(plan, shed=shed)
@@ -179,7 +180,7 @@ def simulated(plan: Plan, trace: Columns) -> Plan:
     """The plan that a trace is of: with its arrivals, and who is shed, where they are found with it."""
     if not is_unknown(plan):
         return plan
-    shed = (trace.outcome == SHED).astype(np.int8)
+    shed = trace.shed_by if len(trace.shed_by) else (trace.outcome == SHED).astype(np.int8)
     return arrived(plan, Found(trace.arrival_ns, trace.client_of, shed, trace.query_of))
 
 

@@ -276,7 +276,7 @@ class Plan(System):
     clients: int  #: who send queries, and wait for the outcome of each; 0: an open load
     client_of: I8  #: (queries,) who sent each; none of an open load, and until it is known (``clients``)
     door: NDArray[np.void]  #: (1,) ``admission.DOOR``: who is shed; none: nobody
-    shed: NDArray[np.int8]  #: (queries,) 1: it is shed when it arrives; none without a door, and until it is known
+    shed: NDArray[np.int8]  #: (queries,) ``columns.ADMITTED``, BY_DOOR, ...; none where nobody sheds, or until known
     patience: NDArray[np.void]  #: (1,) ``retrying.PATIENCE``: how clients give up, and try again; none: they do not
     query_of: I8  #: (queries,) of which query each is an attempt; none: each is one, or it is not known
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0; zeros until ``client_of`` is known

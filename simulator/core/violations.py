@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43 and I69 to I78, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 on, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -106,6 +106,9 @@ INVARIANTS = {
         Invariant("I77", "S1", "whoever is over by a hit passes all later stages by at that instant"),
         Invariant(
             "I78", "S1", "a query is sent again after an attempt that ended badly, where it may be, and else never"
+        ),
+        Invariant(
+            "I81", "S1", "a process sheds attempts beyond its limit, and while its breaker is open, and no others"
         ),
     )
 }

@@ -158,8 +158,14 @@ class Plans:
         client = self.scenario.client
         if client is not None:
             timeout_ns = plan.NEVER_NS if client.timeout_s is None else max(1, ns(client.timeout_s))
-            retries, pause, budget = int(client.retries), client.pause_ns, client.budget
-            made = retrying.with_patience(made, timeout_ns, retries, pause, is_drawn=client.is_drawn, budget=budget)
+            made = retrying.with_patience(
+                *(made, timeout_ns, int(client.retries), client.pause_ns),
+                is_drawn=client.is_drawn,
+                budget=client.budget,
+                processes=int(client.processes or 1),
+                limit=client.of_limit,
+                breaker=client.of_breaker,
+            )
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return clients.sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return outages.in_window(made)

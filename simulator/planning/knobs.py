@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from simulator.base.units import parse_ratio
 from simulator.planning.turning import CHANGE, Knob, narrower, scaled, scaled_law, text
 from simulator.scenario import Scenario
 from simulator.scenario.gather import Gather
@@ -69,15 +70,29 @@ def _of_client(client: Mapping[str, Any]) -> Iterator[Knob]:
     if longer is not None:
         yield Knob("client: timeout", f"{client['timeout']} -> {longer}", (("client.timeout", longer),))
     now = int(client.get("retries", 0))
-    if now > 1 or (now == 1 and {*client} == {"timeout", "retries"}):  # without any, nothing goes with them
+    if now > 1 or (now == 1 and not {*client} & {"backoff", "retry_budget"}):  # without any, nothing goes with them
         yield Knob("client: retries", f"{now:,} -> {now - 1:,}", (("client.retries", now - 1),))
     pause = scaled(client["backoff"]["base"], 1 + CHANGE) if "backoff" in client else None
     if pause is not None:
         yield Knob("client: backoff", f"{client['backoff']['base']} -> {pause}", (("client.backoff.base", pause),))
+    yield from _of_processes(client)
     ratio = scaled(client["retry_budget"]["ratio"], 1 - CHANGE) if "retry_budget" in client else None
     if ratio is not None:
         sets = (("client.retry_budget.ratio", ratio),)
         yield Knob("client: retry budget", f"{client['retry_budget']['ratio']} -> {ratio}", sets)
+
+
+def _of_processes(client: Mapping[str, Any]) -> Iterator[Knob]:
+    """Processes that send more at once, and breakers that open later, and for a shorter time."""
+    if "limit" in client:
+        now = int(client["limit"])
+        more = max(now + 1, round(now * (1 + CHANGE)))
+        yield Knob("client: limit", f"{now:,} -> {more:,}", (("client.limit", more),))
+    breaker = client.get("breaker", {})
+    for key, what, factor in (("errors", "errors", 1 + CHANGE), ("open", "open", 1 - CHANGE)):
+        other = scaled(breaker[key], factor) if key in breaker else None
+        if other is not None and (key != "errors" or parse_ratio(other) <= 1):
+            yield Knob(f"client: breaker {what}", f"{breaker[key]} -> {other}", ((f"client.breaker.{key}", other),))
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.core.admission import bounds_flight
+from simulator.core.breakers import most_out
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
@@ -250,6 +251,8 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
         return float(stage.plan.clients)  # no more can be ahead of anybody
     if bounds_flight(stage.plan):
         return float(stage.plan.door[0]["most"])
+    if most_out(stage.plan) > 0:
+        return float(most_out(stage.plan))
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2

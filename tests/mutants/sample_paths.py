@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from attempt_plans import attempt_plans
+from attempt_plans import attempt_plans, guarded_plans
 from closed_plans import closed_plans
 from door_plans import door_plans
 from held import Broken, drawn, law
@@ -944,3 +944,27 @@ def attempts_walk() -> None:
 def attempts_paid_walk() -> None:
     """test_attempts.py: the same, where retries are paid for."""
     walk_as_on(attempt_plans(door=False, paid=True, **{**SHEDDING, "most_stages": 1}), 150)
+
+
+#: Plans whose clients shed attempts themselves; and such behind a door.
+KEPT_BACK = guarded_plans(**SHEDDING)
+
+
+def processes_agree() -> None:
+    """test_breakers.py: both engines shed the same attempts for clients."""
+    agree_on(KEPT_BACK, 200)
+
+
+def processes_hold() -> None:
+    """test_breakers.py: a process sheds attempts by the rule alone."""
+    hold_on(KEPT_BACK, 200)
+
+
+def processes_door_hold() -> None:
+    """test_breakers.py: the same, behind a door."""
+    hold_on(guarded_plans(door=True, **SHEDDING), 200)
+
+
+def processes_walk() -> None:
+    """test_breakers.py: the walk sheds the same attempts."""
+    walk_as_on(KEPT_BACK, 200)

@@ -3279,16 +3279,16 @@ ATTEMPTS = (
         "a retry is lent",
         "E8",
         RETRYING,
-        'if teller[0]["saved"] < RETRY:',
-        'if teller[0]["saved"] < RETRY // 2:',
+        'if processes[process]["saved"] < RETRY:',
+        'if processes[process]["saved"] < RETRY // 2:',
         "sample_paths.attempts_paid_walk",
     ),
     Mutant(
         "a query pays twice for retries",
         "E8",
         RETRYING,
-        'teller[0]["saved"] + patience[0]["ratio"])',
-        'teller[0]["saved"] + 2 * patience[0]["ratio"])',
+        'processes[process]["saved"] + patience[0]["ratio"]',
+        'processes[process]["saved"] + 2 * patience[0]["ratio"]',
         "sample_paths.attempts_paid_walk",
     ),
     Mutant(
@@ -3342,6 +3342,83 @@ ATTEMPTS = (
 )
 
 
+BREAKERS, KEEPING_BACK = "core/breakers.py", "engines/compiled/processes.py"
+PROCESSES = (
+    Mutant(
+        "one attempt more than its limit is out",
+        "S1",
+        BREAKERS,
+        'if 0 <= patience[0]["limit"] <= processes[process]["out"]:',
+        'if 0 <= patience[0]["limit"] < processes[process]["out"]:',
+        "sample_paths.processes_hold",
+    ),
+    Mutant(
+        "a breaker opens only above its share",
+        "S1",
+        BREAKERS,
+        'processes[process]["bad"] * ALL >= patience[0]["errors"] * ended:',
+        'processes[process]["bad"] * ALL > patience[0]["errors"] * ended:',
+        "sample_paths.processes_hold",
+    ),
+    Mutant(
+        "a breaker probes a nanosecond late",
+        "E8",
+        BREAKERS,
+        'now - opened_ns < patience[0]["open_ns"]):',
+        'now - opened_ns <= patience[0]["open_ns"]):',
+        "sample_paths.processes_walk",
+    ),
+    Mutant(
+        "a breaker closes whatever comes of its probe",
+        "E8",
+        BREAKERS,
+        'processes[process]["opened_ns"] = ended_ns if bad == 1 else NONE',
+        'processes[process]["opened_ns"] = NONE',
+        "sample_paths.processes_walk",
+    ),
+    Mutant(
+        "what is as old as the window is in it",
+        "S1",
+        BREAKERS,
+        'windows[first, AT] <= ended_ns - patience[0]["window_ns"]:',
+        'windows[first, AT] < ended_ns - patience[0]["window_ns"]:',
+        "sample_paths.processes_hold",
+    ),
+    Mutant(
+        "who is over at that instant is still out",
+        "E1",
+        KEEPING_BACK,
+        "next_instant(kept.telling, kept.news, which) <= now:",
+        "next_instant(kept.telling, kept.news, which) < now:",
+        "sample_paths.processes_agree",
+    ),
+    Mutant(
+        "a process hears well of who was given up",
+        "E1",
+        TRYING,
+        "tell(kept, row, now, rules.ONE)",
+        "tell(kept, row, now, rules.NOTHING)",
+        "sample_paths.processes_agree",
+    ),
+    Mutant(
+        "all processes have one budget",
+        "E1",
+        TRYING,
+        "pays(given.patience, kept.processes, query % kept.processes.shape[0])",
+        "pays(given.patience, kept.processes, rules.NOTHING)",
+        "sample_paths.processes_agree",
+    ),
+    Mutant(
+        "a door looks at whom their process has shed",
+        "S1",
+        "engines/reference/door.py",
+        "if self.decides and self.shed[query] == ADMITTED and not",
+        "if self.decides and not",
+        "sample_paths.processes_door_hold",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3372,6 +3449,7 @@ TABLES = (
     *ADMISSIONS,
     *ANSWERED,
     *ATTEMPTS,
+    *PROCESSES,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

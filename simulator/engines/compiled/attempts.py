@@ -8,12 +8,13 @@ compile what comes out.
 """
 
 from simulator.core import rules
-from simulator.core.columns import COMPLETE, PARTIAL, TIMED_OUT, UNFINISHED
+from simulator.core.columns import ADMITTED, COMPLETE, PARTIAL, TIMED_OUT, UNFINISHED
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.core.retrying import affords, pause_ns, pays
 from simulator.engines.compiled.door import land
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
+from simulator.engines.compiled.processes import tell
 from simulator.engines.compiled.records import Given, Kept
 
 
@@ -62,8 +63,8 @@ def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
             take(kept.pausing, kept.again, which)
     if is_fresh:
         kept.teller[0]["fresh"] += 1
-        pays(given.patience, kept.teller)
-    elif not affords(given.patience, kept.teller):
+        pays(given.patience, kept.processes, query % kept.processes.shape[0])
+    elif not affords(given.patience, kept.processes, query % kept.processes.shape[0]):
         clock[0]["cursor"] = row
         look_for_next(given, kept, row)
         return False
@@ -95,7 +96,7 @@ def next_limit(given: Given, kept: Kept, cursor: int) -> int:
         return NEVER_NS
     row = kept.teller[0]["settled"]
     while row < cursor:
-        is_shed = kept.shed.shape[0] > 0 and kept.shed[row] == 1
+        is_shed = kept.shed.shape[0] > 0 and kept.shed[row] != ADMITTED
         if not is_shed and (kept.outcome[row] == UNFINISHED or kept.outcome[row] == TIMED_OUT):
             break
         row += 1
@@ -111,6 +112,7 @@ def gives_up(given: Given, kept: Kept, clock: Rows) -> bool:
     kept.outcome[row] = TIMED_OUT
     kept.teller[0]["settled"] = row + 1
     land(kept, row, now)
+    tell(kept, row, now, rules.ONE)
     return closes(given, kept, clock, row, now)
 
 

@@ -11,7 +11,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.clients import begins_ns, thinks_ns
-from simulator.core.columns import COMPLETE
+from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
@@ -20,6 +20,7 @@ from simulator.engines.compiled.attempts import all_over, closes, gives_up, is_s
 from simulator.engines.compiled.door import is_shed, land
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
+from simulator.engines.compiled.processes import is_kept_back, tell
 from simulator.engines.compiled.records import ANSWERS, CLOSING, LEAVE, LISTS, Given, Kept
 
 #: What comes of a query that arrives; int64 cannot tell when its client comes back; none does, for want of a budget.
@@ -71,6 +72,7 @@ def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bo
 def over(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
     """A query that was admitted is over; whether int64 can tell when its client comes back."""
     land(kept, query, now)
+    tell(kept, query, now, rules.NOTHING if kept.outcome[query] != FAILED else rules.ONE)
     if not closes(given, kept, clock, query, now):
         return False
     return come_back(given, kept, clock, query, now)
@@ -83,8 +85,10 @@ def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int
         send_query(given, kept, query)
     if given.patience.shape[0] > 0 and not is_sent(given, kept, clock, query, now):
         return NOBODY
-    if not is_shed(given, kept, query, now):
-        return ADMITTED
+    if not is_kept_back(given, kept, query, now):
+        if not is_shed(given, kept, query, now):
+            return ADMITTED
+        tell(kept, query, now, rules.ONE)
     if not closes(given, kept, clock, query, now):
         return BEYOND
     return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND

@@ -75,9 +75,13 @@ class Kept(NamedTuple):
     work: F8  #: and its work, and its class: ``Given`` has views of both
     class_of: I8
     teller: Rows  #: (1,) TELLER
+    processes: Rows  #: (processes of clients,) PROCESS
+    windows: I8  #: (attempts, 3) of ``breakers``: those that a breaker looks at
+    telling: Rows  #: (1,) LIST of attempts that are over and that their process has not heard of
+    news: I8  #: (attempts, COLUMNS) of ``events``: when each is over, and whether badly; none: processes shed nobody
     pausing: Rows  #: (1,) LIST of queries whose clients pause
     again: I8  #: (queries, COLUMNS) of ``events``: when each is sent again, which it is, and for which time
-    shed: NDArray[np.int8]  #: (queries,) 1: it is shed, while that is found; likewise the next
+    shed: NDArray[np.int8]  #: (queries,) by whom each is, while that is found; likewise the next
     doorway: Rows  #: (1,) DOORWAY
     flights: Rows  #: (1,) LIST of those who are over and were not looked at since
     ends: I8  #: (as many as may be in flight, COLUMNS) of ``events``: when each is over; none: it does not matter

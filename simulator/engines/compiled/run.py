@@ -21,7 +21,7 @@ from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.hosted import is_owner
 from simulator.core.plan import F8, FIFO, I8, NEVER_NS, Plan, Rows
-from simulator.core.retrying import given_up, limits, seen
+from simulator.core.retrying import given_up, limits, seen, shed_by
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
@@ -307,6 +307,7 @@ class Run:
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
             query_of=plan.query_of,
+            shed_by=shed_by(plan),
             gives_up_ns=limits(plan),
             outcome=given_up(plan, plan.arrival_ns, kept.outcome, plan.end_ns),
             first_measured=plan.first_measured,

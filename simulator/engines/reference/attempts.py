@@ -6,13 +6,14 @@ What comes of it is simulated again, as any other load.
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Protocol
 
 import numpy as np
 
-from simulator.core import retrying
+from simulator.core import breakers, retrying
 from simulator.core.clients import Found
-from simulator.core.columns import FAILED, SHED, UNFINISHED
+from simulator.core.columns import BY_DOOR, FAILED, SHED, UNFINISHED
 from simulator.core.plan import F8, I8, Plan, Rows
 from simulator.core.rules import ARRIVE, START
 from simulator.engines.reference.clock import At, Clock, Process
@@ -53,8 +54,13 @@ class Attempts:
         self.number: list[int] = []  # of each among those of its query
         self.open: set[int] = set()  # attempts whose client waits
         self.due = plan.queries  # fresh queries and retries that may yet come
-        self.teller = retrying.first_teller(plan)
+        self.processes = breakers.first_processes(plan)
+        self.windows = np.zeros((len(arrival_ns), 3), dtype=np.int64)
+        self.over: list[tuple[int, int, int]] = []  # attempts by when they are over: the row, and whether badly
+        self.unheard: set[int] = set()  # attempts that were sent, and whose process does not know that they are over
         model.on_end = self.ended
+        if breakers.may_shed_itself(plan):
+            model.door.before = self.shed_by_its_process
 
     def find(self) -> Found:
         """Let everything happen until no client waits or pauses."""
@@ -72,13 +78,13 @@ class Attempts:
         """Queries come when the plan says."""
         for query, instant in enumerate(self.queries.arrival_ns.tolist()):
             yield At(self.model.clock, instant, ARRIVE, query)
-            retrying.pays(self.queries.patience, self.teller)
+            retrying.pays(self.queries.patience, self.processes, query % len(self.processes))
             self.send(query, 0)
 
     def again(self, at: At) -> None:
         """A client has paused: the query is sent again, if the budget holds a retry."""
         query, number = at._value
-        if retrying.affords(self.queries.patience, self.teller):
+        if retrying.affords(self.queries.patience, self.processes, query % len(self.processes)):
             self.send(query, number)
         else:
             self.due -= 1
@@ -98,6 +104,22 @@ class Attempts:
             At(clock, clock.now + self.queries.patience_ns, GIVE_UP, row, self.give_up, row)
         clock.process(self.model.query(row))
 
+    def shed_by_its_process(self, row: int, now: int) -> int:
+        """By what its process sheds an attempt that is due; it hears of those that are over first."""
+        patience, processes = self.queries.patience, self.processes
+        while self.over and self.over[0][0] <= now:
+            ended_ns, one, bad = heappop(self.over)
+            if one in self.unheard:
+                self.unheard.remove(one)
+                process = self.query_of[one] % len(processes)
+                breakers.hears(patience, processes, self.windows, process, one, ended_ns, bad)
+        shed = int(breakers.sheds_itself(patience, processes, self.query_of[row] % len(processes), row, now))
+        if shed <= BY_DOOR:
+            self.unheard.add(row)
+            if self.queries.patience_ns <= retrying.MOST_WAIT_NS:
+                heappush(self.over, (now + self.queries.patience_ns, row, 1))
+        return shed
+
     def give_up(self, at: At) -> None:
         """A client has waited long enough."""
         row = at._value
@@ -110,7 +132,10 @@ class Attempts:
         if row not in self.open or outcome == UNFINISHED:
             return
         self.open.remove(row)
-        if outcome in (FAILED, SHED):
+        is_bad = outcome in (FAILED, SHED)
+        if row in self.unheard:
+            heappush(self.over, (self.model.clock.now, row, int(is_bad)))
+        if is_bad:
             self.retry(row)
 
     def retry(self, row: int) -> None:
