@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import caches, clients, draws, hosted, retrying, routing, rules, service
+from simulator.core import admission, caches, clients, draws, hosted, retrying, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
@@ -1263,7 +1263,7 @@ class Walk:
             plan.client_of,
             self.ended.astype(np.int8),
             plan.query_of,
-            plan.shed if retrying.breakers.may_shed_itself(plan) else plan.shed[:0],
+            plan.shed if admission.may_shed_itself(plan) else plan.shed[:0],
             plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64),
             plan.first_measured,
             plan.measured,

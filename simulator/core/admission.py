@@ -96,6 +96,26 @@ def bounds_flight(plan: Plan) -> bool:
     return has_door(plan) and bool(plan.door[0]["most"] != ANY_NUMBER)
 
 
+def may_shed_itself(plan: Plan) -> bool:
+    """Whether clients of a plan have a limit, or a breaker."""
+    return len(plan.patience) > 0 and bool(plan.patience[0]["limit"] >= 0 or plan.patience[0]["errors"] > 0)
+
+
+def may_shed(plan: Plan) -> bool:
+    """Whether somebody may shed queries of a plan: a door, or their clients."""
+    return has_door(plan) or may_shed_itself(plan)
+
+
+def most_out(plan: Plan) -> int:
+    """So many queries are in flight at most, since clients wait for each, and send no more; 0: there is no such bound.
+
+    Whoever gives up does not wait for what is served.
+    """
+    if not len(plan.patience) or plan.patience_ns < NEVER_NS or plan.patience[0]["limit"] < 0:
+        return 0
+    return int(plan.patience[0]["limit"] * plan.patience[0]["processes"])
+
+
 def sheds(plan: Plan) -> bool:
     """Whether some query of a plan is known to be shed."""
     return bool(plan.shed.any())

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.admission import has_door
+from simulator.core.admission import may_shed_itself
 from simulator.core.columns import ADMITTED, BY_BREAKER, BY_DOOR, BY_LIMIT, FAILED, SHED, TIMED_OUT, Columns
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows
@@ -153,26 +153,6 @@ def first_processes(plan: Plan) -> Rows:
         rows[name] = NONE
     rows["saved"] = plan.patience[0]["most_saved"] if len(plan.patience) else 0
     return rows
-
-
-def may_shed_itself(plan: Plan) -> bool:
-    """Whether clients of a plan have a limit, or a breaker."""
-    return len(plan.patience) > 0 and bool(plan.patience[0]["limit"] >= 0 or plan.patience[0]["errors"] > 0)
-
-
-def may_shed(plan: Plan) -> bool:
-    """Whether somebody may shed queries of a plan: a door, or their clients."""
-    return has_door(plan) or may_shed_itself(plan)
-
-
-def most_out(plan: Plan) -> int:
-    """So many queries are in flight at most, since clients wait for each, and send no more; 0: there is no such bound.
-
-    Whoever gives up does not wait for what is served.
-    """
-    if not len(plan.patience) or plan.patience_ns < NEVER_NS or plan.patience[0]["limit"] < 0:
-        return 0
-    return int(plan.patience[0]["limit"] * plan.patience[0]["processes"])
 
 
 def breaks(plan: Plan) -> bool:

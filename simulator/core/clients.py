@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import breakers, draws, retrying, rules
-from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, shed_by_rate, without_door
+from simulator.core import draws, retrying, rules
+from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, may_shed, shed_by_rate, without_door
 from simulator.core.assemble import bits_for
 from simulator.core.columns import SHED, Columns
 from simulator.core.jit import formula
@@ -152,8 +152,7 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
 
 def arrived(plan: Plan, found: Found) -> Plan:
     """The plan with what was found, and the window of its arrivals."""
-    sheds = has_door(plan) or breakers.may_shed_itself(plan)
-    shed = frozen(found.shed if sheds else np.zeros(0), np.int8)
+    shed = frozen(found.shed if may_shed(plan) else np.zeros(0), np.int8)
     if retrying.are_attempts_unknown(plan):
         return replace(_attempted(plan, found), shed=shed)
     plan = replace(plan, shed=shed)

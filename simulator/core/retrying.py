@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import breakers, draws, rules
-from simulator.core.admission import bounds_flight
+from simulator.core.admission import bounds_flight, may_shed_itself
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, TIMED_OUT, UNFINISHED, Columns
 from simulator.core.jit import formula
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
@@ -133,7 +133,7 @@ def may_retry(plan: Plan) -> bool:
 def are_attempts_unknown(plan: Plan) -> bool:
     """Whether the attempts of a plan's queries are not known, or which of them are over when others come to a door."""
     matters = may_retry(plan) or (plan.patience_ns < NEVER_NS and bounds_flight(plan))
-    return (matters or breakers.may_shed_itself(plan)) and len(plan.query_of) == 0
+    return (matters or may_shed_itself(plan)) and len(plan.query_of) == 0
 
 
 def most_attempts(plan: Plan) -> int:
@@ -173,7 +173,7 @@ def given_up(plan: Plan, arrival_ns: I8, outcome: NDArray[np.int8], end_ns: int)
 
 def shed_by(plan: Plan) -> NDArray[np.int8]:
     """(rows,) by whom each is shed, as far as clients shed some; none where they do not, and until it is known."""
-    return plan.shed if breakers.may_shed_itself(plan) else plan.shed[:0]
+    return plan.shed if may_shed_itself(plan) else plan.shed[:0]
 
 
 def outcomes(plan: Plan, trace: Columns) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.admission import bounds_flight
-from simulator.core.breakers import may_shed_itself
+from simulator.core.admission import bounds_flight, may_shed_itself
 from simulator.core.plan import F8, Plan
 from simulator.core.retrying import may_retry
 from simulator.core.trace import Trace

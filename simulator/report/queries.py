@@ -11,20 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.columns import (
-    ADMITTED,
-    BY_BREAKER,
-    BY_DOOR,
-    BY_LIMIT,
-    COMPLETE,
-    FAILED,
-    HIT,
-    PARTIAL,
-    SHED,
-    SKIPPED,
-    TIMED_OUT,
-    UNFINISHED,
-)
+from simulator.core import columns as by
+from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED
 from simulator.core.plan import F8, I8
 from simulator.core.retrying import numbers_of
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
@@ -46,7 +34,7 @@ _OUTCOMES = {
 _LOOKED = {HIT: "true", SKIPPED: "", UNFINISHED: ""}
 
 #: Who shed it.
-_BY = {ADMITTED: "", BY_DOOR: "door", BY_LIMIT: "limit", BY_BREAKER: "breaker"}
+_BY = {by.ADMITTED: "", by.BY_DOOR: "door", by.BY_LIMIT: "limit", by.BY_BREAKER: "breaker"}
 
 #: What follows from other columns, for whoever reads the file with other programs.
 DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
@@ -142,7 +130,7 @@ def write_queries_csv(
                 further: list[Any] = [] if classes is None else [classes[replication][first:end]]
                 further += [trace.client_of[first:end].tolist()] if is_closed else []
                 further += [column[first:end].tolist() for column in whose] if is_sent_again else []
-                further += [[_BY[by] for by in trace.shed_by[first:end].tolist()]] if is_shed_by else []
+                further += [[_BY[whom] for whom in trace.shed_by[first:end].tolist()]] if is_shed_by else []
                 rows.writerows(_rows(replication, trace, first, end, further, cached))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import breakers
+from simulator.core.admission import may_shed
 from simulator.core.columns import SHED
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
@@ -34,8 +34,13 @@ def share_of(shed: Series) -> Share:
     return shed.share(0.5, inclusive=True)
 
 
+def may_shed_some(plan: Plan) -> bool:
+    """Whether figures say how many queries were shed."""
+    return may_shed(plan)
+
+
 def at_door(traces: Sequence[Trace], plan: Plan, layout: Layout) -> run.Admission | None:
     """What is said of who is shed, by whomever; None where nobody may be."""
-    if not breakers.may_shed(plan):
+    if not may_shed_some(plan):
         return None
     return {"shed_ratio": shed_ratio([is_shed(trace) for trace in traces], layout).to_dict()}

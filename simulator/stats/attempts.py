@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.core import breakers
+from simulator.core import admission, breakers
 from simulator.core.columns import BY_BREAKER, BY_DOOR, BY_LIMIT, TIMED_OUT
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
@@ -109,7 +109,7 @@ def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.At
         "timed_out_ratio": Series(np.concatenate(late).astype(np.float64), layout).share(0.5, inclusive=True).to_dict(),
         "attempts_timed_out_ratio": ratio_interval([float(one.sum()) for one in bad], sizes).within_0_and_1().to_dict(),
     }
-    if breakers.may_shed_itself(plan):
+    if admission.may_shed_itself(plan):
         said["shed"] = _by_whom(traces, sizes)
     if breakers.breaks(plan):
         open_s = [breakers.seconds_open(plan, trace) for trace in traces]

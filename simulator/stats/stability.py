@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate
-from simulator.core.admission import bounds_flight
-from simulator.core.breakers import most_out
+from simulator.core.admission import bounds_flight, most_out
 from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace

@@ -8,8 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simulator.core.admission import ANY_NUMBER, has_door, without_door
-from simulator.core.breakers import may_shed_itself
+from simulator.core.admission import ANY_NUMBER, has_door, may_shed_itself, without_door
 from simulator.core.plan import ARRIVE_POISSON, Plan
 from simulator.core.retrying import may_retry
 from simulator.documents import paper, run

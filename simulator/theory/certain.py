@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.core.admission import PARTS, bounds_flight
-from simulator.core.breakers import may_shed, most_out
+from simulator.core.admission import PARTS, bounds_flight, may_shed, most_out
 from simulator.core.plan import F8, NEVER_NS, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.core.admission import bounds_flight
-from simulator.core.breakers import most_out
+from simulator.core.admission import bounds_flight, most_out
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper

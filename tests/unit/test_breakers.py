@@ -13,8 +13,8 @@ from test_hedging import every_way
 from walk import Walk
 
 from simulator import ScenarioError, capacity, compare, sensitivity, simulate, sweep, validate
-from simulator.core.admission import behind_a_door
-from simulator.core.breakers import Breaker, most_out, seconds_open
+from simulator.core.admission import behind_a_door, most_out
+from simulator.core.breakers import Breaker, seconds_open
 from simulator.core.clients import is_unknown, simulated
 from simulator.core.columns import ADMITTED, BY_BREAKER, BY_DOOR, BY_LIMIT, COMPLETE, SHED, TIMED_OUT
 from simulator.core.plan import LIFO

@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.core import breakers
-from simulator.core.admission import DOORWAY, has_door
+from simulator.core.admission import DOORWAY, has_door, may_shed_itself
 from simulator.core.clients import are_unknown, is_unknown
 from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import nobody
@@ -35,7 +35,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
     """
     stages, queries, is_found = len(plan.stages), plan.queries, are_unknown(plan)
     is_sent_again = are_attempts_unknown(plan)
-    is_shed_itself = is_sent_again and breakers.may_shed_itself(plan)
+    is_shed_itself = is_sent_again and may_shed_itself(plan)
     is_at_door, in_flight = is_unknown(plan) and has_door(plan), 0
     if is_at_door:
         in_flight = min(queries, max(0, int(plan.door[0]["most"])))

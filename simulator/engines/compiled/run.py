@@ -300,9 +300,8 @@ class Run:
         spared = kept.spared[:, of] if self.is_keen else [nothing] * records.SPARED
         late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _, lost_ns, lost, resent = spared
         background = kept.background[:, of] if self.is_beside else [nothing] * 2
-        gathered = kept.stage_outcome, kept.answers, kept.coverage
-        ends = instants[records.CLOSE], instants[records.LEAVE]
-        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, *ends)
+        gathered = kept.stage_outcome, kept.answers, kept.coverage, instants[records.CLOSE], instants[records.LEAVE]
+        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered)
         return Trace(
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,

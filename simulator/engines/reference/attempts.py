@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from simulator.core import breakers, retrying
+from simulator.core import admission, breakers, retrying
 from simulator.core.clients import Found
 from simulator.core.columns import BY_DOOR, FAILED, SHED, UNFINISHED
 from simulator.core.plan import F8, I8, Plan, Rows
@@ -59,7 +59,7 @@ class Attempts:
         self.over: list[tuple[int, int, int]] = []  # attempts by when they are over: the row, and whether badly
         self.unheard: set[int] = set()  # attempts that were sent, and whose process does not know that they are over
         model.on_end = self.ended
-        if breakers.may_shed_itself(plan):
+        if admission.may_shed_itself(plan):
             model.door.before = self.shed_by_its_process
 
     def find(self) -> Found:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simulator.core.admission import DOORWAY, admits, has_door
-from simulator.core.breakers import may_shed_itself
+from simulator.core.admission import DOORWAY, admits, has_door, may_shed
 from simulator.core.columns import ADMITTED, BY_DOOR
 from simulator.core.plan import Plan
 
@@ -17,7 +16,7 @@ class Door:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        is_found = len(plan.shed) == 0 and (has_door(plan) or may_shed_itself(plan))
+        is_found = len(plan.shed) == 0 and may_shed(plan)
         self.decides = is_found and has_door(plan)  # else the plan says who is shed
         self.before: Callable[[int, int], int] | None = None  # its client, who may shed it
         self.shed = np.zeros(plan.queries, dtype=np.int8) if is_found else plan.shed
