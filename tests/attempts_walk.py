@@ -12,6 +12,7 @@ from walk import Walk
 from simulator.core import clients, draws, rules
 from simulator.core.columns import FAILED, SHED
 from simulator.core.plan import NEVER_NS, Plan, frozen
+from simulator.core.window import window_of
 
 #: When a client gives up: at the end of the instant.
 GIVE_UP = rules.START + 1
@@ -23,6 +24,9 @@ class Seeker(Walk):
     def __init__(self, queries: Plan, until_ns: int = 200) -> None:
         super().__init__(clients.unbounded(queries, clients.known_arrivals(queries)), until_ns)
         self.queries, self.sent_rows = queries, []
+        self.is_closed, self.is_found = self.is_found, False
+        self.whose: list[int] = []  # of each query the client that waits
+        self.came_ns: dict[int, int] = {}
         self.waits: set[int] = set()
         row = queries.patience[0]
         self.saved = [int(row["most_saved"])] * int(row["processes"])
@@ -37,7 +41,9 @@ class Seeker(Walk):
         """The plan with the attempts that were sent."""
         self.end = 2 * NEVER_NS
         self.queries_of = []
-        for query, instant in enumerate(self.queries.arrival_ns.tolist()):
+        if self.is_closed:
+            self.push_clients()
+        for query, instant in enumerate([] if self.is_closed else self.queries.arrival_ns.tolist()):
             self.push(instant, rules.ARRIVE, query, (query, 0))
         self.walk({rules.ARRIVE: self.comes, GIVE_UP: self.give_up})
         if self.own and self.last_ns > self.until_ns:
@@ -48,6 +54,17 @@ class Seeker(Walk):
         shed = [self.by.get(row, 0) for row in range(rows)] if sheds else []
         whole = clients.with_rows(self.queries, of)
         first = self.sent_rows.index((self.queries.first_measured, 0))
+        if self.is_closed:
+            came = [self.came_ns[query] for query in range(self.queries.queries)]
+            begin, end = window_of(np.array(came), self.queries.first_measured)
+            self.outages = self.queries.outages
+            whole = replace(
+                whole,
+                client_of=frozen([self.whose[query] for query in of.tolist()], np.int64),
+                window_begin_ns=begin,
+                window_end_ns=end,
+                outages=self.later_outages(begin),
+            )
         return replace(
             whole,
             arrival_ns=frozen(self.plan.arrival_ns[:rows]),
@@ -57,14 +74,44 @@ class Seeker(Walk):
             measured=rows - first,
         )
 
+    def push_clients(self) -> None:
+        """Every client that waits comes for the first time, behind queries that come again."""
+        super().begin_waiting()
+        waiting, self.events = self.events, []
+        for instant, kind, client, _ in waiting:
+            self.push(instant, kind, self.queries.queries + client, (client, -1))
+
+    def sends_first(self, now: int, client: int) -> int:
+        """A client that waits sends a query; -1: none is left."""
+        query = len(self.whose)
+        if query == self.queries.queries:
+            return -1
+        self.whose.append(client)
+        self.came_ns[query] = now
+        if query == self.queries.first_measured:
+            self.plan = replace(self.plan, outages=self.later_outages(now))
+        return query
+
+    def is_settled(self, now: int, query: int) -> None:
+        """A query is not sent again: its client thinks, if it waits."""
+        if self.is_closed:
+            client = self.whose[query]
+            think = max(1, rules.round_ns(self.drawn_think(client, self.whose.count(client))))
+            self.push(now + think, rules.ARRIVE, self.queries.queries + client, (client, -1))
+
     def comes(self, now: int, query: int, number: int) -> None:
-        """A query is sent, or sent again, if there is something to pay with."""
+        """A query is sent, or sent again, if there is something to pay with; -1: a client that waits comes."""
+        if number < 0:
+            query, number = self.sends_first(now, query), 0
+            if query < 0:
+                return
         row, ratio = self.queries.patience[0], int(self.queries.patience[0]["ratio"])
         mine = query % len(self.saved)
         if ratio >= 0 and number == 0:
             self.saved[mine] = min(int(row["most_saved"]), self.saved[mine] + ratio)
         elif ratio >= 0:
             if self.saved[mine] < 10**6:
+                self.is_settled(now, query)
                 return
             self.saved[mine] -= 10**6
         place = len(self.sent_rows)
@@ -133,12 +180,15 @@ class Seeker(Walk):
             self.known_over[query] = now, self.ended[query] in (FAILED, SHED)
             if self.ended[query] in (FAILED, SHED):
                 self.try_again(now, query)
+            else:
+                self.is_settled(now, self.sent_rows[query][0])
 
     def try_again(self, now: int, place: int) -> None:
         """The client pauses, if it may send the query once more."""
         query, number = self.sent_rows[place]
         row = self.queries.patience[0]
         if number >= row["retries"]:
+            self.is_settled(now, query)
             return
         longest = float(row["base_ns"])
         for _ in range(number):

@@ -138,7 +138,6 @@ REFUSED = {
     frozenset({F.SHARING, F.SHARED_REPLICAS}): "who shares workers with whom is counted stage by stage",
     frozenset({F.SHARING, F.FAILURES}): "tasks that share do not crash",
     frozenset({F.SHARING, F.COLOCATED}): "workers that tasks share are not counted as busy",
-    frozenset({F.ATTEMPTS, F.CLIENTS}): "does nothing else meanwhile",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]

@@ -145,8 +145,10 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
         return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed, plan.query_of))
     there = plan
     if len(plan.outages) and are_unknown(plan):
-        before = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
-        there = later(plan, int(before.arrival_ns[plan.first_measured]))
+        until, is_sent_again = plan.first_measured + 1, retrying.are_attempts_unknown(plan)
+        before = find(later(plan.first_queries(until) if is_sent_again else plan, MUCH_LATER_NS), until)
+        first = first_rows(before.query_of) if is_sent_again else np.arange(until)
+        there = later(plan, int(before.arrival_ns[first[plan.first_measured]]))
     return arrived(plan, find(there, plan.queries))
 
 
@@ -165,14 +167,25 @@ def arrived(plan: Plan, found: Found) -> Plan:
 
 def _attempted(plan: Plan, found: Found) -> Plan:
     """The plan with a row for each attempt that was found; measured are those since the first measured query."""
-    first = int(np.flatnonzero(found.query_of == plan.first_measured)[0])
-    return replace(
+    firsts = first_rows(found.query_of)
+    first = int(firsts[plan.first_measured])
+    made = replace(
         with_rows(plan, found.query_of),
         arrival_ns=frozen(found.arrival_ns),
+        client_of=frozen(found.client_of),
         query_of=frozen(found.query_of),
         first_measured=first,
         measured=len(found.query_of) - first,
     )
+    if not are_unknown(plan):
+        return made
+    begin_ns, end_ns = window_of(found.arrival_ns[firsts], plan.first_measured)
+    return in_window(replace(made, window_begin_ns=begin_ns, window_end_ns=end_ns))
+
+
+def first_rows(query_of: I8) -> I8:
+    """(queries,) the row of the first attempt of each."""
+    return np.unique(query_of, return_index=True)[1]
 
 
 def simulated(plan: Plan, trace: Columns) -> Plan:
@@ -198,25 +211,31 @@ def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:
     if not len(plan.client_of):
         return
     luck = plan.run_row(), plan.think_law, plan.law_parts, plan.law_points
-    ended_ns = trace.ended_ns(slice(0, plan.queries))
-    order = np.lexsort((np.arange(plan.queries), plan.client_of))
-    first = np.append(0, np.flatnonzero(np.diff(plan.client_of[order])) + 1)
-    number = np.arange(plan.queries) - np.repeat(first, np.diff(np.append(first, plan.queries)))
-    expected = np.zeros(plan.queries, dtype=np.int64)
+    client_of, arrival_ns, ended_ns = plan.client_of, trace.arrival_ns, trace.ended_ns(slice(0, plan.queries))
+    if len(plan.query_of):
+        wrong = client_of != client_of[first_rows(plan.query_of)][plan.query_of]
+        yield from at("I71", wrong, {"query": np.arange(plan.queries)}, client=client_of)
+        firsts = first_rows(plan.query_of)
+        client_of, arrival_ns, ended_ns = client_of[firsts], arrival_ns[firsts], retrying.settled_ns(plan, trace)
+    queries = len(client_of)
+    order = np.lexsort((np.arange(queries), client_of))
+    first = np.append(0, np.flatnonzero(np.diff(client_of[order])) + 1)
+    number = np.arange(queries) - np.repeat(first, np.diff(np.append(first, queries)))
+    expected = np.zeros(queries, dtype=np.int64)
     for query, before, sent in zip(order.tolist(), np.append(-1, order[:-1]).tolist(), number.tolist(), strict=True):
-        client = int(plan.client_of[query])
+        client = int(client_of[query])
         if sent == 0:
             expected[query] = begins_ns(*luck, client)
         else:
             is_over = ended_ns[before] >= 0
             expected[query] = ended_ns[before] + thinks_ns(*luck, client, sent) if is_over else NEVER_NS
-    wrong, query = trace.arrival_ns != expected, {"query": np.arange(plan.queries)}
-    yield from at("I71", wrong, query, client=plan.client_of, arrival_ns=trace.arrival_ns, expected_ns=expected)
-    same = (np.diff(trace.arrival_ns) == 0) & (np.diff(plan.client_of) <= 0)
-    yield from at("I71", np.append(False, same), query, client=plan.client_of, arrival_ns=trace.arrival_ns)
-    sent, last = np.bincount(plan.client_of, minlength=plan.clients), np.full(plan.clients, -1)
-    last[plan.client_of[order]] = order
-    final = int(trace.arrival_ns[-1]), int(plan.client_of[-1])
+    place = {"query": np.arange(queries)}
+    yield from at("I71", arrival_ns != expected, place, client=client_of, arrival_ns=arrival_ns, expected_ns=expected)
+    same = (np.diff(arrival_ns) == 0) & (np.diff(client_of) <= 0)
+    yield from at("I71", np.append(False, same), place, client=client_of, arrival_ns=arrival_ns)
+    sent, last = np.bincount(client_of, minlength=plan.clients), np.full(plan.clients, -1)
+    last[client_of[order]] = order
+    final = int(arrival_ns[-1]), int(client_of[-1])
     for client in range(plan.clients):
         comes_ns = int(begins_ns(*luck, client))
         if sent[client]:

@@ -114,7 +114,7 @@ def with_patience(
     attempts that are out, and a ``breaker`` of its own.
     """
     assert 1 <= timeout_ns <= MOST_WAIT_NS or timeout_ns == NEVER_NS, "a client waits for a time"
-    assert 0 <= retries <= MOST_RETRIES and not plan.clients, "and does nothing else meanwhile"
+    assert 0 <= retries <= MOST_RETRIES, "and sends a query a few times"
     assert not retries or timeout_ns < NEVER_NS, "and tries again when it has"
     assert 0 <= pause[0] <= pause[2] <= MOST_WAIT_NS and pause[1] >= 1, "pauses grow, up to some time"
     assert 1 <= processes <= breakers.MOST_PROCESSES, "somebody sends queries"
@@ -132,8 +132,10 @@ def may_retry(plan: Plan) -> bool:
 
 def are_attempts_unknown(plan: Plan) -> bool:
     """Whether the attempts of a plan's queries are not known, or which of them are over when others come to a door."""
+    if not len(plan.patience) or len(plan.query_of):
+        return False
     matters = may_retry(plan) or (plan.patience_ns < NEVER_NS and bounds_flight(plan))
-    return (matters or may_shed_itself(plan)) and len(plan.query_of) == 0
+    return matters or may_shed_itself(plan) or plan.clients > 0
 
 
 def most_attempts(plan: Plan) -> int:
@@ -188,6 +190,23 @@ def outcomes(plan: Plan, trace: Columns) -> tuple[NDArray[np.int8], NDArray[np.b
         expected[left & ways[1]] = PARTIAL
         expected[ways[0]] = FAILED
     return expected, left
+
+
+def settled_ns(plan: Plan, trace: Columns) -> I8:
+    """(queries,) when it is known that each is not sent again, so its client thinks; -1: in no run that is cut so.
+
+    Where the budget holds no retry, that is known when it is due.
+    """
+    rows = np.arange(plan.queries)
+    numbers, ended_ns, run = numbers_of(plan.query_of), trace.ended_ns(slice(0, plan.queries)), plan.run_row()
+    order = np.lexsort((numbers, plan.query_of))
+    last = rows[order][np.append(np.diff(plan.query_of[order]) > 0, True)]
+    settled: I8 = ended_ns[last]
+    for query, row in enumerate(last.tolist()):
+        is_bad = trace.outcome[row] in (SHED, TIMED_OUT, FAILED) and settled[query] >= 0
+        if is_bad and numbers[row] < plan.patience[0]["retries"]:
+            settled[query] += pause_ns(run, plan.patience, query, int(numbers[row]))
+    return settled
 
 
 def violations_of_attempts(plan: Plan, trace: Columns) -> Iterator[Violation]:

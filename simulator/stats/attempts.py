@@ -47,6 +47,7 @@ def as_queries(trace: Trace) -> Trace:
         arrival_ns=trace.arrival_ns[first],
         outcome=trace.outcome[last],
         gives_up_ns=trace.gives_up_ns[last] if len(trace.gives_up_ns) else trace.gives_up_ns,
+        client_of=trace.client_of[first] if len(trace.client_of) else trace.client_of,
         query_of=trace.query_of[:0],
         shed_by=trace.shed_by[last] if len(trace.shed_by) else trace.shed_by,
         first_measured=measured_from,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from attempt_plans import attempt_plans, guarded_plans
+from attempt_plans import attempt_plans, guarded_plans, in_step
 from closed_plans import closed_plans
 from door_plans import door_plans
 from held import Broken, drawn, law
@@ -968,3 +968,27 @@ def processes_door_hold() -> None:
 def processes_walk() -> None:
     """test_breakers.py: the walk sheds the same attempts."""
     walk_as_on(KEPT_BACK, 200)
+
+
+#: Plans whose clients wait, give up and try again.
+GIVING_UP = attempt_plans(closed=True, **SHEDDING)
+
+
+def waiting_agree() -> None:
+    """test_closed_attempts.py: both engines find the same attempts of clients that wait."""
+    agree_on(GIVING_UP, 200)
+
+
+def waiting_in_step_agree() -> None:
+    """test_closed_attempts.py: the same, where retries and thoughts end together."""
+    agree_on(in_step(), 60)
+
+
+def waiting_paid_hold() -> None:
+    """test_closed_attempts.py: every client comes when it has thought, also where retries are paid for."""
+    hold_on(attempt_plans(closed=True, door=False, paid=True, **SHEDDING), 150)
+
+
+def waiting_walk() -> None:
+    """test_closed_attempts.py: the walk finds the same attempts."""
+    walk_as_on(GIVING_UP, 150)

@@ -3043,6 +3043,7 @@ TAKEN_BY = (
 
 
 CLIENTS, FOUND, ASKED = "core/clients.py", "engines/compiled/clients.py", "engines/reference/clients.py"
+THINKING = "engines/compiled/thinking.py"
 CLOSED = (
     Mutant(
         "a client thinks for 2 ns at least",
@@ -3064,14 +3065,14 @@ CLOSED = (
         "outages count from the first query",
         "E8",
         CLIENTS,
-        "int(before.arrival_ns[plan.first_measured])",
+        "int(before.arrival_ns[first[plan.first_measured]])",
         "int(before.arrival_ns[0])",
         "sample_paths.closed_out_walk",
     ),
     Mutant(
         "every other thought of a client is left out",
         "E1",
-        FOUND,
+        THINKING,
         "kept.thoughts[client] += 1",
         "kept.thoughts[client] += 2",
         "sample_paths.closed_agree",
@@ -3103,7 +3104,7 @@ CLOSED = (
     Mutant(
         "of those who come at one instant the last is the first",
         "E1",
-        FOUND,
+        THINKING,
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)",
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, -client, rules.NOTHING)",
         "sample_paths.closed_agree",
@@ -3419,6 +3420,59 @@ PROCESSES = (
 )
 
 
+WAITING_AGREE = "sample_paths.waiting_agree"
+GIVING_UP = (
+    Mutant(
+        "a client that cannot pay for a retry thinks longer",
+        "E1",
+        TRYING,
+        "thinks(given, kept, clock, kept.sender[query], now)",
+        "thinks(given, kept, clock, kept.sender[query], now + 1)",
+        WAITING_AGREE,
+    ),
+    Mutant(
+        "a client that has tried often enough never comes back",
+        "E1",
+        TRYING,
+        "return True\n    return come_back(given, kept, clock, row, now)",
+        "return True\n    return True",
+        WAITING_AGREE,
+    ),
+    Mutant(
+        "who has thought comes before whose retry is due",
+        "E1",
+        "engines/reference/attempts.py",
+        "self.model.clock, self.queries, self.queries.queries + client",
+        "self.model.clock, self.queries, client",
+        "sample_paths.waiting_in_step_agree",
+    ),
+    Mutant(
+        "all attempts are the first client's",
+        "E1",
+        TRYING,
+        "kept.client_of[row] = kept.sender[query]",
+        "kept.client_of[row] = 0",
+        WAITING_AGREE,
+    ),
+    Mutant(
+        "the window of clients that wait is as long as that of their attempts",
+        "E8",
+        CLIENTS,
+        "window_of(found.arrival_ns[firsts], plan.first_measured)",
+        "window_of(found.arrival_ns, plan.first_measured)",
+        "sample_paths.waiting_walk",
+    ),
+    Mutant(
+        "a client is said to think from twice the pause on",
+        "S1",
+        RETRYING,
+        "settled[query] += pause_ns(",
+        "settled[query] += 2 * pause_ns(",
+        "sample_paths.waiting_paid_hold",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3450,6 +3504,7 @@ TABLES = (
     *ANSWERED,
     *ATTEMPTS,
     *PROCESSES,
+    *GIVING_UP,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -71,6 +71,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
         query_of=np.zeros(queries * is_sent_again, dtype=np.int64),
         number=np.zeros(queries * is_sent_again, dtype=np.int64),
+        sender=np.zeros(queries * (is_sent_again and is_found), dtype=np.int64),
         work=np.zeros(queries * is_sent_again),
         class_of=np.zeros(len(plan.class_of) * is_sent_again, dtype=np.int64),
         teller=np.zeros(1, dtype=TELLER),

@@ -72,6 +72,7 @@ class Kept(NamedTuple):
     comes: I8  #: (clients, COLUMNS) of ``events``: when each comes back, and who it is
     query_of: I8  #: (attempts,) of which query each is one, while they are found; and its number among those
     number: I8
+    sender: I8  #: (queries,) the client of each, if it waits
     work: F8  #: and its work, and its class: ``Given`` has views of both
     class_of: I8
     teller: Rows  #: (1,) TELLER

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 from typing import Protocol
 
 import numpy as np
 
-from simulator.core import admission, breakers, retrying
-from simulator.core.clients import Found
+from simulator.core import admission, breakers, clients, retrying
 from simulator.core.columns import BY_DOOR, FAILED, SHED, UNFINISHED
 from simulator.core.plan import F8, I8, Plan, Rows
 from simulator.core.rules import ARRIVE, START
-from simulator.engines.reference.clock import At, Clock, Process
+from simulator.engines.reference.clock import At, Clock, Handover, Process
 from simulator.engines.reference.door import Door
 from simulator.engines.reference.recorder import Recorder
 
@@ -53,6 +53,8 @@ class Attempts:
         self.query_of: list[int] = []
         self.number: list[int] = []  # of each among those of its query
         self.open: set[int] = set()  # attempts whose client waits
+        self.sender: list[int] = []  # of each query the client that waits; none of an open load
+        self.waiting = [Handover(model.clock) for _ in range(plan.clients)]
         self.due = plan.queries  # fresh queries and retries that may yet come
         self.processes = breakers.first_processes(plan)
         self.windows = np.zeros((len(arrival_ns), 3), dtype=np.int64)
@@ -62,17 +64,44 @@ class Attempts:
         if admission.may_shed_itself(plan):
             model.door.before = self.shed_by_its_process
 
-    def find(self) -> Found:
+    def find(self) -> clients.Found:
         """Let everything happen until no client waits or pauses."""
         clock = self.model.clock
-        clock.process(self.fresh())
-        self.model.begin()
+        if clients.are_unknown(self.queries):
+            self.model.begin()
+            for client in range(self.queries.clients):
+                clock.process(self.client(client))
+        else:
+            clock.process(self.fresh())
+            self.model.begin()
         while self.due or self.open:
             clock.step()
-        rows = len(self.query_of)
-        return Found(
-            self.arrival_ns[:rows], np.zeros(0, dtype=np.int64), self.model.door.shed[:rows], np.array(self.query_of)
-        )
+        rows, query_of = len(self.query_of), np.array(self.query_of)
+        client_of = np.array(self.sender, dtype=np.int64)[query_of] if self.sender else np.zeros(0, dtype=np.int64)
+        return clients.Found(self.arrival_ns[:rows], client_of, self.model.door.shed[:rows], query_of)
+
+    def client(self, client: int) -> Process:
+        """The life of a client that waits: send a query, wait until its last attempt is over, think.
+
+        At one instant it comes behind queries that are sent again.
+        """
+        clock, plan, key = self.model.clock, self.queries, self.queries.queries + client
+        luck = self.model.run_row, plan.think_law, plan.law_parts, plan.law_points
+        yield At(clock, int(clients.begins_ns(*luck, client)), ARRIVE, key)
+        for thoughts in count(1):
+            query = len(self.sender)
+            if query == plan.queries:
+                return
+            self.sender.append(client)
+            retrying.pays(plan.patience, self.processes, query % len(self.processes))
+            self.send(query, 0)
+            yield self.waiting[client]
+            yield At(clock, clock.now + int(clients.thinks_ns(*luck, client, thoughts)), ARRIVE, key)
+
+    def settle(self, query: int) -> None:
+        """A query is not sent again: its client goes on, if it waits."""
+        if self.sender:
+            self.waiting[self.sender[query]].give()
 
     def fresh(self) -> Process:
         """Queries come when the plan says."""
@@ -88,6 +117,7 @@ class Attempts:
             self.send(query, number)
         else:
             self.due -= 1
+            self.settle(query)
 
     def send(self, query: int, number: int) -> None:
         """An attempt begins; its row has the work and the class of its query."""
@@ -137,6 +167,8 @@ class Attempts:
             heappush(self.over, (self.model.clock.now, row, int(is_bad)))
         if is_bad:
             self.retry(row)
+        else:
+            self.settle(self.query_of[row])
 
     def retry(self, row: int) -> None:
         """The client pauses, unless it has tried often enough."""
@@ -145,3 +177,5 @@ class Attempts:
             self.due += 1
             pause_ns = int(retrying.pause_ns(self.model.run_row, self.queries.patience, query, number))
             At(clock, clock.now + pause_ns, ARRIVE, query, self.again, (query, number + 1))
+        else:
+            self.settle(query)
