@@ -43,6 +43,15 @@ BREAKERS = st.builds(
 
 
 @st.composite
+def apart(draw: st.DrawFn, /) -> Plan:
+    """Attempts that are all given up, one as long after another as a window is, or a little less or more."""
+    parts = [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 9.0, 0.0)])]
+    gap = draw(st.integers(2, 9))
+    plan = assemble(parts, np.arange(8) * gap, seed=4)
+    return with_patience(plan, 1, breaker=Breaker(1_000_000, gap + draw(st.integers(-1, 1)), 3, least=2))
+
+
+@st.composite
 def guarded_plans(draw: st.DrawFn, /, **narrowed: Any) -> Plan:
     """Plans whose clients shed attempts themselves, of one process or several; ``**narrowed``: as below."""
     plan = draw(attempt_plans(**narrowed))

@@ -91,7 +91,7 @@ def _of_processes(client: Mapping[str, Any]) -> Iterator[Knob]:
     breaker = client.get("breaker", {})
     for key, what, factor in (("errors", "errors", 1 + CHANGE), ("open", "open", 1 - CHANGE)):
         other = scaled(breaker[key], factor) if key in breaker else None
-        if other is not None and (key != "errors" or parse_ratio(other) <= 1):
+        if other is not None and (key != "errors" or parse_ratio(breaker[key]) * factor <= 1):
             yield Knob(f"client: breaker {what}", f"{breaker[key]} -> {other}", ((f"client.breaker.{key}", other),))
 
 

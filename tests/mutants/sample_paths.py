@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from attempt_plans import attempt_plans, guarded_plans, in_step
+from attempt_plans import apart, attempt_plans, guarded_plans, in_step
 from closed_plans import closed_plans
 from door_plans import door_plans
 from held import Broken, drawn, law
@@ -963,6 +963,11 @@ def processes_hold() -> None:
 def processes_door_hold() -> None:
     """test_breakers.py: the same, behind a door."""
     hold_on(guarded_plans(door=True, **SHEDDING), 200)
+
+
+def processes_apart_hold() -> None:
+    """test_breakers.py: the same, where attempts end as far apart as a window is long."""
+    hold_on(apart(), 30)
 
 
 def processes_walk() -> None:

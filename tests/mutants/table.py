@@ -3383,7 +3383,7 @@ PROCESSES = (
         BREAKERS,
         'windows[first, AT] <= ended_ns - patience[0]["window_ns"]:',
         'windows[first, AT] < ended_ns - patience[0]["window_ns"]:',
-        "sample_paths.processes_hold",
+        "sample_paths.processes_apart_hold",
     ),
     Mutant(
         "who is over at that instant is still out",

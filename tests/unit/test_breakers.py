@@ -224,7 +224,7 @@ def test_sweeps_knobs_objectives_and_comparisons_see_it():
     }
     assert seen["shed_ratio"]["difference"]["value"] > 0
     most = capacity(scenario_of({"limit": 4}, slos=["shed_ratio < 10%"], rate="1k/s")).to_dict()
-    assert 0.8e3 < most["rate_per_s"]["value"] < 3e3
+    assert 0.8e3 < most["capacity_per_s"]["value"] < 3e3
 
 
 def test_attempts_are_saved_with_who_shed_them(tmp_path):

@@ -140,4 +140,4 @@ def test_theory_is_silent_and_bounds_what_is_sent():
 
 def test_the_most_clients_within_an_objective():
     answer = capacity(closed_scenario({"timeout": "4ms"}, slos=["failed_ratio < 10%"])).to_dict()
-    assert answer["kind"] == "most_clients" and 5 < answer["clients"]["value"] < 60
+    assert 5 < answer["clients"]["value"] < 60 and answer["own_clients"] == 20
