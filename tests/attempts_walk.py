@@ -78,8 +78,8 @@ class Seeker(Walk):
         """Every client that waits comes for the first time, behind queries that come again."""
         super().begin_waiting()
         waiting, self.events = self.events, []
-        for instant, kind, client, _ in waiting:
-            self.push(instant, kind, self.queries.queries + client, (client, -1))
+        for instant, kind, key, (client,) in waiting:  # of those beside the key is below 0
+            self.push(instant, kind, 2 * self.queries.queries + key, (client, -1))
 
     def sends_first(self, now: int, client: int) -> int:
         """A client that waits sends a query; -1: none is left."""
@@ -94,10 +94,10 @@ class Seeker(Walk):
 
     def is_settled(self, now: int, query: int) -> None:
         """A query is not sent again: its client thinks, if it waits."""
-        if self.is_closed:
+        if self.is_closed and self.whose[query] >= 0:
             client = self.whose[query]
             think = max(1, rules.round_ns(self.drawn_think(client, self.whose.count(client))))
-            self.push(now + think, rules.ARRIVE, self.queries.queries + client, (client, -1))
+            self.push(now + think, rules.ARRIVE, 2 * self.queries.queries + client, (client, -1))
 
     def comes(self, now: int, query: int, number: int) -> None:
         """A query is sent, or sent again, if there is something to pay with; -1: a client that waits comes."""

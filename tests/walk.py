@@ -209,6 +209,9 @@ class Walk:
             for place in range(1, 32):
                 found = lasts[place] if lucks[place] * sum(lasts[: place + 1]) < lasts[place] else found
             self.push(rules.round_ns(lucks[0] * found), rules.ARRIVE, client, (client,))
+        self.beside = 0
+        for place, instant in enumerate(self.plan.open_ns.tolist()):
+            self.push(instant, rules.ARRIVE, place - len(self.plan.open_ns), (-1,))
 
     def later_outages(self, more_ns: int) -> Any:
         later = self.outages.copy()
@@ -223,10 +226,12 @@ class Walk:
 
     def send_query(self, now: int, client: int) -> None:
         """A client sends the next query, whose number says how many were sent before, by anybody."""
-        query = sum(self.queries_of)
+        query = sum(self.queries_of) + self.beside
         if query == self.plan.queries:
             return
-        self.queries_of[client] += 1
+        self.beside += client < 0
+        if client >= 0:
+            self.queries_of[client] += 1
         whose = [*self.plan.client_of[:query].tolist(), client]
         when = [*self.plan.arrival_ns[:query].tolist(), *[now] * (self.plan.queries - query)]
         of = frozen(whose + [0] * (self.plan.queries - query - 1), np.int64)
@@ -242,7 +247,7 @@ class Walk:
     def over(self, now: int, query: int) -> None:
         """A query has an outcome: who has sent it thinks."""
         self.in_flight[query] = min(now, self.limit(query))
-        if self.is_found:
+        if self.is_found and self.plan.client_of[query] >= 0:
             client = int(self.plan.client_of[query])
             think = max(1, rules.round_ns(self.drawn_think(client, self.queries_of[client])))
             self.push(now + think, rules.ARRIVE, client, (client,))
@@ -422,7 +427,7 @@ class Walk:
         return [sampling.quantile(*laws, task[1] * ROLES + role, u) for role, u in zip(roles, luck, strict=True)]
 
     def background(self, now: int, task: Task, replica: int) -> None:
-        if self.is_found and sum(self.queries_of) == self.plan.queries and now > self.plan.arrival_ns[-1]:
+        if self.is_found and sum(self.queries_of) + self.beside == self.plan.queries and now > self.plan.arrival_ns[-1]:
             return  # nobody knew that it would be too late
         at = self.place(task)
         self.table.replica[at], self.alone[at] = replica, self.of_background(task)[1]

@@ -28,6 +28,8 @@ from simulator.core.window import window_of
 
 #: Outages count from the begin of the window: until that is known, they are later than all that is looked at.
 MUCH_LATER_NS = 2**60
+#: In place of a client: who comes beside them.
+NOBODY = -1
 #: Times to think, in one of which a client is when the run begins.
 THOUGHTS = 32
 
@@ -58,8 +60,11 @@ def thinks_ns(run: Rows, think_law: Rows, parts: Rows, points: F8, client: int, 
     return max(1, rules.round_ns(max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u))))
 
 
-def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
-    """The plan of so many queries of clients that wait, whose arrivals are not known; ``think``: in ns."""
+def sent_by_clients(plan: Plan, clients: int, think: Law, *, beside: bool = False) -> Plan:
+    """The plan of so many queries of clients that wait, whose arrivals are not known; ``think``: in ns.
+
+    ``beside``: others arrive as the plan says, besides, until there are so many of both.
+    """
     assert clients > 0 and think.kind != NONE, "clients think"
     table = LawTable.of([think])
     law, parts = table.laws.copy(), np.concatenate([plan.law_parts, table.parts])
@@ -72,6 +77,7 @@ def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
         think_law=frozen(law),
         law_parts=frozen(parts),
         law_points=frozen(np.concatenate([plan.law_points, table.points])),
+        open_ns=plan.arrival_ns if beside else frozen(np.zeros(0), np.int64),
         arrival_ns=frozen(np.zeros(plan.queries), np.int64),
         client_of=frozen(np.zeros(0), np.int64),
         window_begin_ns=0,
@@ -200,7 +206,18 @@ def as_open(plan: Plan) -> Plan:
     """The plan whose queries arrive when they do, whoever sends them, and are all admitted, and waited for."""
     nobody = frozen(np.zeros(0), np.int64)
     patience = frozen(np.zeros(0), retrying.PATIENCE)
-    return without_door(replace(plan, clients=0, client_of=nobody, patience=patience, query_of=nobody))
+    plan = replace(plan, clients=0, client_of=nobody, open_ns=nobody, patience=patience, query_of=nobody)
+    return without_door(plan)
+
+
+def _come_beside(plan: Plan, arrival_ns: I8, client_of: I8) -> Iterator[Violation]:
+    """Who comes beside clients comes when the plan says; nobody else does, or is left out."""
+    open_ns, came_ns = plan.open_ns, arrival_ns[client_of < 0]
+    if len(came_ns) > len(open_ns) or not np.array_equal(came_ns, open_ns[: len(came_ns)]):
+        case = {"come_ns": came_ns.tolist(), "of_the_plan_ns": open_ns[: len(came_ns)].tolist()}
+        yield violation("I82", case)
+    elif len(came_ns) < len(open_ns) and (open_ns[len(came_ns)], -1) < (arrival_ns[-1], client_of[-1]):
+        yield violation("I82", {"left_out_ns": int(open_ns[len(came_ns)]), "last_arrival_ns": int(arrival_ns[-1])})
 
 
 def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:
@@ -217,25 +234,30 @@ def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from at("I71", wrong, {"query": np.arange(plan.queries)}, client=client_of)
         firsts = first_rows(plan.query_of)
         client_of, arrival_ns, ended_ns = client_of[firsts], arrival_ns[firsts], retrying.settled_ns(plan, trace)
-    queries = len(client_of)
+    yield from _come_beside(plan, arrival_ns, client_of)
+    same = (np.diff(arrival_ns) == 0) & (np.diff(client_of) <= 0) & (client_of[:-1] >= 0)
+    yield from at("I71", np.append(False, same), {"query": np.arange(len(client_of))}, client=client_of)
+    final = int(arrival_ns[-1]), int(client_of[-1])
+    waits = client_of >= 0
+    client_of, arrival_ns, ended_ns = client_of[waits], arrival_ns[waits], ended_ns[waits]
+    whose, queries = np.flatnonzero(waits), len(client_of)
     order = np.lexsort((np.arange(queries), client_of))
-    first = np.append(0, np.flatnonzero(np.diff(client_of[order])) + 1)
+    first = np.flatnonzero(np.diff(client_of[order], prepend=-1))
     number = np.arange(queries) - np.repeat(first, np.diff(np.append(first, queries)))
     expected = np.zeros(queries, dtype=np.int64)
-    for query, before, sent in zip(order.tolist(), np.append(-1, order[:-1]).tolist(), number.tolist(), strict=True):
+    for query, before, sent in zip(
+        order.tolist(), np.append(-1, order)[:queries].tolist(), number.tolist(), strict=True
+    ):
         client = int(client_of[query])
         if sent == 0:
             expected[query] = begins_ns(*luck, client)
         else:
             is_over = ended_ns[before] >= 0
             expected[query] = ended_ns[before] + thinks_ns(*luck, client, sent) if is_over else NEVER_NS
-    place = {"query": np.arange(queries)}
+    place = {"query": whose}
     yield from at("I71", arrival_ns != expected, place, client=client_of, arrival_ns=arrival_ns, expected_ns=expected)
-    same = (np.diff(arrival_ns) == 0) & (np.diff(client_of) <= 0)
-    yield from at("I71", np.append(False, same), place, client=client_of, arrival_ns=arrival_ns)
     sent, last = np.bincount(client_of, minlength=plan.clients), np.full(plan.clients, -1)
     last[client_of[order]] = order
-    final = int(arrival_ns[-1]), int(client_of[-1])
     for client in range(plan.clients):
         comes_ns = int(begins_ns(*luck, client))
         if sent[client]:

@@ -62,6 +62,7 @@ TELLER = np.dtype(
         ("fresh", np.int64),  # queries that were sent
         ("settled", np.int64),  # attempts of which it is known whether they were given up
         ("open", np.int64),  # attempts that are under way
+        ("beside", np.int64),  # queries that came beside clients that wait
     ]
 )
 

@@ -17,6 +17,9 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
     if scenario.load.is_closed:
         knobs = [*_of_clients(said["load"]["arrivals"])]
+    if scenario.load.clients is not None:
+        beside = said["load"]["clients"]
+        knobs += _of_clients({"clients": beside["count"], **beside}, "load.clients.count", "load.clients")
     knobs += [*_of_door(said.get("admission", {})), *_of_client(said.get("client", {}))]
     work = narrower("load.work", said["load"].get("work"))
     if work is not None:
@@ -41,15 +44,17 @@ def _in_shape(stage: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]
     return {"replicas": home["replicas"], **shards, **stage}
 
 
-def _of_clients(arrivals: Mapping[str, Any]) -> Iterator[Knob]:
+def _of_clients(
+    arrivals: Mapping[str, Any], count: str = "load.arrivals.clients", path: str = "load.arrivals"
+) -> Iterator[Knob]:
     """Fewer clients that wait, and longer times to think."""
     now = int(arrivals["clients"])
     fewer = min(now - 1, round(now * (1 - CHANGE)))
     if fewer > 0:
-        yield Knob("load: clients", f"{now:,} -> {fewer:,}", (("load.arrivals.clients", fewer),), is_load=True)
+        yield Knob("load: clients", f"{now:,} -> {fewer:,}", ((count, fewer),), is_load=True)
     longer = scaled_law(arrivals["think"], 1 + CHANGE)
     if longer is not None:
-        yield Knob("load: thinking", f"x {1 + CHANGE:g}", (("load.arrivals.think", text(longer)),), is_load=True)
+        yield Knob("load: thinking", f"x {1 + CHANGE:g}", ((f"{path}.think", text(longer)),), is_load=True)
 
 
 def _of_door(door: Mapping[str, Any]) -> Iterator[Knob]:

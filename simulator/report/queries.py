@@ -128,7 +128,9 @@ def write_queries_csv(
             for first in range(0, len(trace.arrival_ns), CHUNK):
                 end = min(first + CHUNK, len(trace.arrival_ns))
                 further: list[Any] = [] if classes is None else [classes[replication][first:end]]
-                further += [trace.client_of[first:end].tolist()] if is_closed else []
+                further += (
+                    [["" if who < 0 else str(who) for who in trace.client_of[first:end].tolist()]] if is_closed else []
+                )
                 further += [column[first:end].tolist() for column in whose] if is_sent_again else []
                 further += [[_BY[whom] for whom in trace.shed_by[first:end].tolist()]] if is_shed_by else []
                 rows.writerows(_rows(replication, trace, first, end, further, cached))

@@ -99,9 +99,11 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     if any(scenario.load.group_names().values()):
         under_way += jobs * queries * GROUP
         looked_at += replications * queries * OF_GROUPS if kept_stages is None else 0
-    if isinstance(scenario.load.arrivals, ClosedArrivals):
+    arrivals, others = scenario.load.arrivals, scenario.load.clients
+    if scenario.load.has_clients:
         kept += SENT if kept_stages is None else 0.0
-        found = queries * (FOUND + (trace if kept_stages is None else 0)) + CLIENT * scenario.load.arrivals.clients
+        clients = arrivals.clients if isinstance(arrivals, ClosedArrivals) else others.count if others else 0
+        found = queries * (FOUND + (trace if kept_stages is None else 0)) + CLIENT * clients
         under_way += jobs * found
     elif scenario.admission is not None:
         under_way += jobs * queries * (AT_DOOR + (trace if kept_stages is None else 0))

@@ -54,7 +54,7 @@ def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak
 
 def is_bounded(plan: Plan) -> bool:
     """Whether so many queries are in flight at most, whatever is asked."""
-    return plan.clients > 0 or bounds_flight(plan) or most_out(plan) > 0
+    return (plan.clients > 0 and not len(plan.open_ns)) or bounds_flight(plan) or most_out(plan) > 0
 
 
 @dataclass(frozen=True)

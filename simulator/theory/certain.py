@@ -69,7 +69,8 @@ def may_pile_up(plan: Plan) -> bool:
     wait are only so many, and so are queries in flight where a door or clients count them. Its rate lets so many in.
     """
     rate_per_s = admitted_per_s(plan)
-    for stage in () if plan.clients or bounds_flight(plan) or most_out(plan) else stages_of(plan):
+    is_bounded = bounds_flight(plan) or most_out(plan) or (plan.clients and not len(plan.open_ns))
+    for stage in () if is_bounded else stages_of(plan):
         is_bounded = stage.is_limited or (stage.cancels and stage.may_time_out)
         if not is_bounded and float(utilisation_of(stage, rate_per_s).max()) >= FULL:
             return True

@@ -41,8 +41,8 @@ def most_per_s(plan: Plan) -> float:
 
 
 def closed_load(plan: Plan) -> ClosedLoad | None:
-    """What is known of a plan's clients; None of an open load."""
-    if not plan.clients:
+    """What is known of a plan's clients; None of an open load, and of clients beside others."""
+    if not plan.clients or len(plan.open_ns):
         return None
     alone_s, most_s = least_s(plan), busiest_at_one(plan)
     think_s = think_of(plan).mean()

@@ -246,7 +246,7 @@ def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
 
 
 def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variability: float) -> float:
-    if stage.plan.clients:
+    if stage.plan.clients and not len(stage.plan.open_ns):
         return float(stage.plan.clients)  # no more can be ahead of anybody
     if bounds_flight(stage.plan):
         return float(stage.plan.door[0]["most"])

@@ -23,6 +23,7 @@ VERIFIED: dict[str, Known] = {
     ),
     "closed": Known("clients that wait, exponential servers: M/M/c//N", "Feller (1957); Sevcik and Mitrani (1981)"),
     "closed_tandem": Known("clients that wait, two stages of exponential service", "Reiser and Lavenberg (1980)"),
+    "closed_beside": Known("clients that wait beside a Poisson stream, one server", "Baskett et al. (1975)"),
     "breakdown": Known(
         "M/G/1 whose server stops, and goes on where it was",
         "White and Christie (1958); Avi-Itzhak and Naor (1963)",

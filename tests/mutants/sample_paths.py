@@ -997,3 +997,22 @@ def waiting_paid_hold() -> None:
 def waiting_walk() -> None:
     """test_closed_attempts.py: the walk finds the same attempts."""
     walk_as_on(GIVING_UP, 150)
+
+
+#: Plans whose clients wait beside others.
+OTHERS = closed_plans(beside=True, **SHEDDING)
+
+
+def others_agree() -> None:
+    """test_clients_beside.py: both engines find the same arrivals of both."""
+    agree_on(OTHERS, 200)
+
+
+def others_hold() -> None:
+    """test_clients_beside.py: others come when the plan says, clients when they have thought."""
+    hold_on(OTHERS, 200)
+
+
+def others_paid_agree() -> None:
+    """test_clients_beside.py: both engines find the same, where retries are paid for."""
+    agree_on(attempt_plans(closed=True, beside=True, door=False, paid=True, **SHEDDING), 200)

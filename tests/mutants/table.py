@@ -35,7 +35,7 @@ ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_wit
 GATHERING = "core/gathering.py"
 TIMES, LONGER = "engines/reference/times.py", "engines/compiled/longer.py"
 LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name in ("agree", "hold", "walk"))
-BESIDE_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
+OTHERS_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
 NEIGHBOURS = "core/neighbours.py"
 SLOW_AGREE, SLOW_WALK = (f"sample_paths.slow_{name}" for name in ("agree", "walk"))
 OUT_AGREE, OUT_HOLD, OUT_WALK = (f"sample_paths.out_{name}" for name in ("agree", "hold", "walk"))
@@ -288,7 +288,7 @@ ENGINES = (
         NEIGHBOURS,
         'first = machine % across * stages[stage]["per_machine"]',
         "first = machine % across",
-        BESIDE_AGREE,
+        OTHERS_AGREE,
     ),
     Mutant(
         "neighbours' luck is not cut",
@@ -3442,7 +3442,7 @@ GIVING_UP = (
         "who has thought comes before whose retry is due",
         "E1",
         "engines/reference/attempts.py",
-        "self.model.clock, self.queries, self.queries.queries + client",
+        "self.model.clock, self.queries, 2 * self.queries.queries + client",
         "self.model.clock, self.queries, client",
         "sample_paths.waiting_in_step_agree",
     ),
@@ -3469,6 +3469,59 @@ GIVING_UP = (
         "settled[query] += pause_ns(",
         "settled[query] += 2 * pause_ns(",
         "sample_paths.waiting_paid_hold",
+    ),
+)
+
+
+OTHERS_AGREE = "sample_paths.others_agree"
+OTHERS = (
+    Mutant(
+        "who comes beside clients comes after them",
+        "E1",
+        THINKING,
+        "given.open_ns[beside] == now:",
+        'given.open_ns[beside] == now and (kept.thinking[0]["size"] == 0 or kept.comes[0, 0] > now):',
+        OTHERS_AGREE,
+    ),
+    Mutant(
+        "every other of those who come beside clients is left out",
+        "E1",
+        THINKING,
+        'kept.teller[0]["beside"] += 1',
+        'kept.teller[0]["beside"] += 2',
+        OTHERS_AGREE,
+    ),
+    Mutant(
+        "who comes beside clients is the last of them",
+        "E1",
+        THINKING,
+        "        return NOBODY\n",
+        "        return kept.thoughts.shape[0] - 1\n",
+        OTHERS_AGREE,
+    ),
+    Mutant(
+        "who comes beside clients is the first of them to the reference engine",
+        "S1",
+        ASKED,
+        "self.arrival_ns[query], self.client_of[query] = instant, NOBODY",
+        "self.arrival_ns[query], self.client_of[query] = instant, 0",
+        "sample_paths.others_hold",
+    ),
+    Mutant(
+        "of those who come beside clients all but the first are left out",
+        "S1",
+        ASKED,
+        "in enumerate(self.model.plan.open_ns.tolist()):",
+        "in enumerate(self.model.plan.open_ns.tolist()[:1]):",
+        "sample_paths.others_hold",
+    ),
+    Mutant(
+        "who comes beside clients and cannot pay makes a client think",
+        "E1",
+        TRYING,
+        "is_closed = is_closed and kept.sender[query] >= 0",
+        "is_closed = is_closed and kept.sender[query] >= -1",
+        "sample_paths.others_paid_agree",
     ),
 )
 
@@ -3505,6 +3558,7 @@ TABLES = (
     *ATTEMPTS,
     *PROCESSES,
     *GIVING_UP,
+    *OTHERS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -62,10 +62,11 @@ def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> int:
         kept.teller[0]["fresh"] += 1
         pays(given.patience, kept.processes, query % kept.processes.shape[0])
         if is_closed:
-            kept.sender[query] = take_thinker(kept)
+            kept.sender[query] = take_thinker(given, kept, now)
     elif not affords(given.patience, kept.processes, query % kept.processes.shape[0]):
         clock[0]["cursor"] = row
         look_out(given, kept, row)
+        is_closed = is_closed and kept.sender[query] >= 0
         if is_closed and not thinks(given, kept, clock, kept.sender[query], now):
             return BEYOND
         return NOBODY

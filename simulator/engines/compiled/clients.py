@@ -64,7 +64,7 @@ def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int
         if came != ADMITTED:
             return came
     elif given.think_law.shape[0] > 0:
-        send_query(given, kept, query)
+        send_query(given, kept, query, now)
     if not is_kept_back(given, kept, query, now):
         if not is_shed(given, kept, query, now):
             return ADMITTED
@@ -75,9 +75,9 @@ def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int
 
 
 @kernel
-def send_query(given: Given, kept: Kept, query: int) -> None:
+def send_query(given: Given, kept: Kept, query: int, now: int) -> None:
     """Whoever has thought sends this query; of several at an instant, the first."""
-    kept.client_of[query] = take_thinker(kept)
+    kept.client_of[query] = take_thinker(given, kept, now)
     look_out(given, kept, query + 1)
 
 

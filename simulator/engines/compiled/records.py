@@ -37,6 +37,7 @@ class Given(NamedTuple):
     #: ahead, where some are shed, when the others arrive
     entering: I8  #: who they are
     think_law: Rows  #: (1,) LAW, while arrivals are found that follow from when queries are over; else none
+    open_ns: I8  #: (queries,) when those come that do beside clients, while arrivals are found; else none
     door: Rows  #: (1,) DOOR, while it is found who is shed; else none
     patience: Rows  #: (1,) PATIENCE, while attempts are found; else none, and no fresh queries
     fresh_ns: I8  #: (queries,) when each is sent first; its work, and its class

@@ -7,7 +7,7 @@ compile what comes out.
 """
 
 from simulator.core import rules
-from simulator.core.clients import thinks_ns
+from simulator.core.clients import NOBODY, thinks_ns
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
@@ -30,6 +30,9 @@ def fresh_comes_ns(given: Given, kept: Kept) -> int:
         return given.fresh_ns[fresh]  # type: ignore[no-any-return]
     if kept.thinking[0]["size"] > 0:
         at_ns = next_instant(kept.thinking, kept.comes, the_list(kept))
+    beside = kept.teller[0]["beside"]
+    if beside < given.open_ns.shape[0]:
+        at_ns = min(at_ns, given.open_ns[beside])
     return at_ns
 
 
@@ -58,14 +61,18 @@ def thinks(given: Given, kept: Kept, clock: Rows, client: int, now: int) -> bool
 @kernel
 def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
     """A query is over: its client thinks, and comes back. Whether int64 can tell when; of other loads nothing."""
-    if given.think_law.shape[0] == 0:
+    if given.think_law.shape[0] == 0 or kept.client_of[query] < 0:
         return True
     return thinks(given, kept, clock, kept.client_of[query], now)
 
 
 @kernel
-def take_thinker(kept: Kept) -> int:
-    """Who has thought comes, of several at an instant the first; returns who it is."""
+def take_thinker(given: Given, kept: Kept, now: int) -> int:
+    """Who has thought comes, of several at an instant the first; returns who it is: of those who come beside nobody."""
+    beside = kept.teller[0]["beside"]
+    if beside < given.open_ns.shape[0] and given.open_ns[beside] == now:
+        kept.teller[0]["beside"] += 1
+        return NOBODY
     client = kept.comes[kept.thinking[0]["first"], L_ORDER]
     take(kept.thinking, kept.comes, the_list(kept))
     kept.thoughts[client] += 1

@@ -71,6 +71,7 @@ class Attempts:
             self.model.begin()
             for client in range(self.queries.clients):
                 clock.process(self.client(client))
+            clock.process(self.beside())
         else:
             clock.process(self.fresh())
             self.model.begin()
@@ -80,12 +81,24 @@ class Attempts:
         client_of = np.array(self.sender, dtype=np.int64)[query_of] if self.sender else np.zeros(0, dtype=np.int64)
         return clients.Found(self.arrival_ns[:rows], client_of, self.model.door.shed[:rows], query_of)
 
+    def beside(self) -> Process:
+        """Queries that arrive whether clients wait or not: behind those sent again, before those of clients."""
+        plan = self.queries
+        for place, instant in enumerate(plan.open_ns.tolist()):
+            yield At(self.model.clock, instant, ARRIVE, plan.queries + place)
+            query = len(self.sender)
+            if query == plan.queries:
+                return
+            self.sender.append(clients.NOBODY)
+            retrying.pays(plan.patience, self.processes, query % len(self.processes))
+            self.send(query, 0)
+
     def client(self, client: int) -> Process:
         """The life of a client that waits: send a query, wait until its last attempt is over, think.
 
         At one instant it comes behind queries that are sent again.
         """
-        clock, plan, key = self.model.clock, self.queries, self.queries.queries + client
+        clock, plan, key = self.model.clock, self.queries, 2 * self.queries.queries + client
         luck = self.model.run_row, plan.think_law, plan.law_parts, plan.law_points
         yield At(clock, int(clients.begins_ns(*luck, client)), ARRIVE, key)
         for thoughts in count(1):
@@ -100,7 +113,7 @@ class Attempts:
 
     def settle(self, query: int) -> None:
         """A query is not sent again: its client goes on, if it waits."""
-        if self.sender:
+        if self.sender and self.sender[query] >= 0:
             self.waiting[self.sender[query]].give()
 
     def fresh(self) -> Process:
