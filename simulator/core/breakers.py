@@ -174,7 +174,8 @@ def seconds_open(plan: Plan, trace: Columns) -> float:
     window = [[trace.window_begin_ns], [trace.window_end_ns]]
     times = np.hstack([np.stack([trace.arrival_ns, ended_ns]), np.array(window, dtype=np.int64)])
     mine, windows = trace.query_of % len(processes), np.zeros((rows, 3), dtype=np.int64)
-    total = time_open(plan.patience, processes, windows, times, mine, over, bad, trace.shed_by)
+    shed = np.array(trace.shed_by)  # also where a trace from elsewhere may be written
+    total = time_open(plan.patience, processes, windows, times, mine, over, bad, shed)
     return int(total) / len(processes) * 1e-9
 
 

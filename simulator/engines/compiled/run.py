@@ -87,7 +87,7 @@ class Run:
             entering_ns=plan.arrival_ns[some] if comes_ns is None else comes_ns,
             entering=some,
             think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
-            open_ns=plan.open_ns if self.finds else NOBODY,
+            open_ns=plan.open_ns if self.finds else plan.open_ns[:0],
             door=plan.door[: int(self.finds)],
             patience=plan.patience[: int(fresh is not None)],
             fresh_ns=plan.arrival_ns[:0] if fresh is None else fresh.arrival_ns,
