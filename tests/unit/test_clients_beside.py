@@ -16,7 +16,19 @@ from test_attempts import plan_of, taking
 from test_hedging import every_way
 from walk import Walk
 
-from simulator import ScenarioError, capacity, compare, estimate, scenario_from_dict, simulate, stress, sweep, validate
+from simulator import (
+    ScenarioError,
+    capacity,
+    compare,
+    estimate,
+    scenario_from_dict,
+    sensitivity,
+    simulate,
+    size,
+    stress,
+    sweep,
+    validate,
+)
 from simulator.core.clients import as_open, is_unknown, sent_by_clients, simulated
 from simulator.core.columns import TIMED_OUT
 from simulator.core.laws import Law
@@ -164,8 +176,10 @@ def test_searches_sweeps_knobs_and_comparisons_see_them():
     knobs = {knob.name: knob.change for knob in knobs_of(scenario)}
     assert knobs["load: clients"] == "4 -> 3" and "load: thinking" in knobs and "load" in knobs
     assert compare(scenario, scenario_of(count=8)).to_dict()["figures"]
-    found = capacity(scenario).to_dict()["capacity_per_s"]["value"]
-    assert 0.4 < found < 1.6, "of both, as the rate of the others is turned"
+    assert {effect.knob.name for effect in sensitivity(scenario).effects} >= {"load: clients"}
+    for search in (capacity, lambda one: size(one, search={"stages.one.replicas": [1, 2]})):
+        with pytest.raises(ScenarioError, match="clients that wait have none of their own"):
+            search(scenario)
     assert estimate(scenario).to_dict()["predictions"] == []
     assert validate(scenario).to_dict()["demand"] > 0.4
 
