@@ -16,8 +16,8 @@ THINKING = st.one_of(st.integers(1, 9).map(lambda ns: Law.constant(float(ns))), 
 
 
 @st.composite
-def closed_plans(draw: st.DrawFn, /, **narrowed: Any) -> Plan:
-    """Plans of a few clients that wait; their arrivals are found by an engine.
+def closed_plans(draw: st.DrawFn, /, *, beside: bool = False, **narrowed: Any) -> Plan:
+    """Plans of a few clients that wait; their arrivals are found by an engine. ``beside``: others come besides.
 
     Of what replicas do besides there is little: if it takes all their time, queries never return. ``**narrowed``: as of
     ``plans``.
@@ -27,4 +27,4 @@ def closed_plans(draw: st.DrawFn, /, **narrowed: Any) -> Plan:
     for row in range(BACKGROUND_GAP, len(seldom), ROLES):
         if seldom[row]["kind"] != NONE:
             seldom[row]["kind"], seldom[row]["a"] = CONSTANT, draw(st.sampled_from([60.0, 97.0]))
-    return sent_by_clients(replace(plan, laws=frozen(seldom)), clients, draw(THINKING))
+    return sent_by_clients(replace(plan, laws=frozen(seldom)), clients, draw(THINKING), beside=beside)

@@ -14,13 +14,13 @@ ROOMS, GAPS, BURSTS = st.integers(1, 4), st.sampled_from([None, 1.0, 2.5, 3.0, 7
 
 
 @st.composite
-def door_plans(draw: st.DrawFn, /, *, closed: bool | None = None, **narrowed: Any) -> Plan:
+def door_plans(draw: st.DrawFn, /, *, closed: bool | None = None, beside: bool = False, **narrowed: Any) -> Plan:
     """Plans some of whose queries are shed; ``closed``: whether clients wait, None: either.
 
     ``**narrowed``: as of ``plans``.
     """
     is_closed = draw(st.booleans()) if closed is None else closed
-    plan = draw(closed_plans(**narrowed) if is_closed else plans(**narrowed))
+    plan = draw(closed_plans(beside=beside, **narrowed) if is_closed else plans(**narrowed))
     most, gap = draw(st.one_of(st.just(ANY_NUMBER), ROOMS)), draw(GAPS)
     if most == ANY_NUMBER and gap is None:
         most = draw(ROOMS)

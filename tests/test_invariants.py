@@ -15,14 +15,15 @@ from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
-from simulator.core.columns import COMPLETE, HIT
+from simulator.core.columns import ADMITTED as NOT_SHED
+from simulator.core.columns import BY_LIMIT, COMPLETE, HIT
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
-from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED
+from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED, frozen
 from simulator.core.retrying import with_patience
 from simulator.core.scaling import HPA, Scaling, with_scaling
 from simulator.core.violations import INVARIANTS
@@ -209,6 +210,14 @@ GROWING = with_scaling(
 )
 GROWN = reference.simulate(GROWING, tasks=True)
 GROWS = simulated(GROWING, GROWN)
+#: One may be out: the second is shed by its process.
+BARRED = with_patience(assemble([SENT], np.array([0, 1, 60]), seed=4), limit=1)
+BARRING = reference.simulate(BARRED)
+#: A client that is answered in 2, thinks for 5, and comes beside others.
+BESIDE_OTHERS = sent_by_clients(assemble([SENT], np.arange(6) * 9, seed=4), 1, Law.constant(5.0), beside=True)
+CAME = reference.simulate(BESIDE_OTHERS)
+COMING = simulated(BESIDE_OTHERS, CAME)
+KEPT_BACK = simulated(BARRED, BARRING)
 OF_OTHERS = {
     **dict.fromkeys(("I75", "I76", "I77"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
@@ -227,6 +236,8 @@ OF_OTHERS = {
     **dict.fromkeys(("I73", "I74"), (ADMITTING, ADMITTED)),
     "I78": (TRIES, TRIED),
     **dict.fromkeys(("I79", "I80"), (GROWS, GROWN)),
+    "I81": (KEPT_BACK, BARRING),
+    "I82": (dataclasses.replace(COMING, open_ns=frozen(COMING.open_ns + 1)), CAME),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -383,6 +394,8 @@ TAMPERED = {
     "I78": (column("outcome", 1, 1), {"query": 1, "outcome": 1}),
     "I79": (column("provided", (1, 1), more(1)), {"of_the_plan": GROWS.provided.tolist()}),
     "I80": (column_of_tasks("replica", 0, 2), {"query": 0, "index": 2, "serve": 2}),
+    "I81": (column("leave_ns", (0, 0), 1), {"query": 1, "shed_by": BY_LIMIT, "by_the_rule": NOT_SHED}),
+    "I82": (lambda trace: trace, {"of_the_plan_ns": [1, 10, 19, 28]}),
 }
 
 
@@ -410,6 +423,8 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(WAITED.verify(WAITING)) == []
     assert list(ADMITTED.verify(ADMITTING)) == []
     assert list(TRIED.verify(TRIES)) == []
+    assert list(BARRING.verify(KEPT_BACK)) == []
+    assert list(CAME.verify(COMING)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

@@ -16,6 +16,7 @@ from walk import Walk
 
 from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.breakers import Breaker
 from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
@@ -93,10 +94,19 @@ WAYS: dict[F, dict[str, Any]] = {
     F.OPTIONAL: {"taken": 0.6},
     F.ADMISSION: {"most": 2, "per_s": 1e9 / 7, "burst": 2},
     F.CACHE: {"cache": Cache(2, 4, 0.8, 2)},
-    F.ATTEMPTS: {"timeout_ns_of_clients": 15, "retries": 2, "pause": (4.0, 2.0, 9.0)},
+    F.ATTEMPTS: {
+        "patience": {
+            "timeout_ns": 15,
+            "retries": 2,
+            "pause": (4.0, 2.0, 9.0),
+            "processes": 2,
+            "limit": 3,
+            "breaker": Breaker(400_000, 40, 6, 2),
+        }
+    },
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
-OF_PLANS += ("timeout_ns_of_clients", "retries", "pause", "scaled")
+OF_PLANS += ("patience", "scaled")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
@@ -130,7 +140,6 @@ REFUSED = {
     frozenset({F.SHARING, F.SHARED_REPLICAS}): "who shares workers with whom is counted stage by stage",
     frozenset({F.SHARING, F.FAILURES}): "tasks that share do not crash",
     frozenset({F.SHARING, F.COLOCATED}): "workers that tasks share are not counted as busy",
-    frozenset({F.ATTEMPTS, F.CLIENTS}): "does nothing else meanwhile",
     frozenset({F.AUTOSCALE, F.SHARING}): "workers that tasks share are not counted as busy",
     frozenset({F.AUTOSCALE, F.BACKGROUND}): "what a replica does besides it does all the time",
     frozenset({F.AUTOSCALE, F.SHARED_REPLICAS}): "it is one stage whose load is looked at",
@@ -169,13 +178,13 @@ def plan_of(pair: frozenset[F]) -> Plan:
         given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
     closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
-    given_up = {key: given.pop(key) for key in ("timeout_ns_of_clients", "retries", "pause") if key in given}
+    patience = given.pop("patience", None)
     door = {key: given.pop(key) for key in ("most", "per_s", "burst") if key in given}
     scaled = given.pop("scaled", None)
     plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
     plan = behind_a_door(plan, **door) if door else plan
     plan = sent_by_clients(plan, **closed) if closed else plan
-    plan = with_patience(plan, *given_up.values()) if given_up else plan
+    plan = plan if patience is None else with_patience(plan, **patience)
     return with_scaling(plan, 0, replace(scaled, most=part.replicas)) if scaled is not None else plan
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import caches, clients, draws, hosted, retrying, routing, rules, scaling, service
+from simulator.core import admission, caches, clients, draws, hosted, retrying, routing, rules, scaling, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
@@ -203,7 +203,9 @@ class Walk:
 
     def begin_waiting(self) -> None:
         """Every client comes after a part of a time to think, long ones likelier; nobody knows when the last comes."""
+        first, measured = self.plan.first_measured, self.plan.measured  # here it is found while it is walked
         self.plan = clients.unbounded(self.plan, np.zeros(self.plan.queries, dtype=np.int64))
+        self.plan = replace(self.plan, first_measured=first, measured=measured)
         self.outages = self.plan.outages
         self.plan = replace(self.plan, outages=self.later_outages(2**60))
         for client in range(self.plan.clients):
@@ -213,6 +215,9 @@ class Walk:
             for place in range(1, 32):
                 found = lasts[place] if lucks[place] * sum(lasts[: place + 1]) < lasts[place] else found
             self.push(rules.round_ns(lucks[0] * found), rules.ARRIVE, client, (client,))
+        self.beside = 0
+        for place, instant in enumerate(self.plan.open_ns.tolist()):
+            self.push(instant, rules.ARRIVE, place - len(self.plan.open_ns), (-1,))
 
     def later_outages(self, more_ns: int) -> Any:
         later = self.outages.copy()
@@ -227,10 +232,12 @@ class Walk:
 
     def send_query(self, now: int, client: int) -> None:
         """A client sends the next query, whose number says how many were sent before, by anybody."""
-        query = sum(self.queries_of)
+        query = sum(self.queries_of) + self.beside
         if query == self.plan.queries:
             return
-        self.queries_of[client] += 1
+        self.beside += client < 0
+        if client >= 0:
+            self.queries_of[client] += 1
         whose = [*self.plan.client_of[:query].tolist(), client]
         when = [*self.plan.arrival_ns[:query].tolist(), *[now] * (self.plan.queries - query)]
         of = frozen(whose + [0] * (self.plan.queries - query - 1), np.int64)
@@ -246,7 +253,7 @@ class Walk:
     def over(self, now: int, query: int) -> None:
         """A query has an outcome: who has sent it thinks."""
         self.in_flight[query] = min(now, self.limit(query))
-        if self.is_found:
+        if self.is_found and self.plan.client_of[query] >= 0:
             client = int(self.plan.client_of[query])
             think = max(1, rules.round_ns(self.drawn_think(client, self.queries_of[client])))
             self.push(now + think, rules.ARRIVE, client, (client,))
@@ -432,7 +439,7 @@ class Walk:
         return [sampling.quantile(*laws, task[1] * ROLES + role, u) for role, u in zip(roles, luck, strict=True)]
 
     def background(self, now: int, task: Task, replica: int) -> None:
-        if self.is_found and sum(self.queries_of) == self.plan.queries and now > self.plan.arrival_ns[-1]:
+        if self.is_found and sum(self.queries_of) + self.beside == self.plan.queries and now > self.plan.arrival_ns[-1]:
             return  # nobody knew that it would be too late
         at = self.place(task)
         self.table.replica[at], self.alone[at] = replica, self.of_background(task)[1]
@@ -1273,6 +1280,7 @@ class Walk:
             plan.client_of,
             self.ended.astype(np.int8),
             plan.query_of,
+            plan.shed if admission.may_shed_itself(plan) else plan.shed[:0],
             plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64),
             plan.provided,
             plan.first_measured,

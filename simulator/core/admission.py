@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import SHED, Columns
+from simulator.core.columns import BY_DOOR, SHED, Columns
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
 from simulator.core.violations import Violation, at
@@ -96,6 +96,26 @@ def bounds_flight(plan: Plan) -> bool:
     return has_door(plan) and bool(plan.door[0]["most"] != ANY_NUMBER)
 
 
+def may_shed_itself(plan: Plan) -> bool:
+    """Whether clients of a plan have a limit, or a breaker."""
+    return len(plan.patience) > 0 and bool(plan.patience[0]["limit"] >= 0 or plan.patience[0]["errors"] > 0)
+
+
+def may_shed(plan: Plan) -> bool:
+    """Whether somebody may shed queries of a plan: a door, or their clients."""
+    return has_door(plan) or may_shed_itself(plan)
+
+
+def most_out(plan: Plan) -> int:
+    """So many queries are in flight at most, since clients wait for each, and send no more; 0: there is no such bound.
+
+    Whoever gives up does not wait for what is served.
+    """
+    if not len(plan.patience) or plan.patience_ns < NEVER_NS or plan.patience[0]["limit"] < 0:
+        return 0
+    return int(plan.patience[0]["limit"] * plan.patience[0]["processes"])
+
+
 def sheds(plan: Plan) -> bool:
     """Whether some query of a plan is known to be shed."""
     return bool(plan.shed.any())
@@ -114,7 +134,7 @@ def admitted(plan: Plan) -> I8:
 def violations_of_door(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Whoever finds too many in flight, or no token, is shed, and nobody else."""
     is_shed, query = trace.outcome == SHED, {"query": np.arange(plan.queries)}
-    of_plan = plan.shed == 1 if len(plan.shed) else np.zeros(plan.queries, dtype=np.bool_)
+    of_plan = plan.shed > 0 if len(plan.shed) else np.zeros(plan.queries, dtype=np.bool_)
     yield from at("I73", is_shed != of_plan, query, outcome=trace.outcome, is_shed=of_plan)
     if not has_door(plan):
         return
@@ -122,7 +142,10 @@ def violations_of_door(plan: Plan, trace: Columns) -> Iterator[Violation]:
     in_flight: list[int] = []
     row, since_ns = plan.door[0], 0
     ended_ns = trace.ended_ns(slice(0, plan.queries))
+    comes = trace.shed_by <= BY_DOOR if len(trace.shed_by) else np.ones(plan.queries, dtype=np.bool_)
     for one, now in enumerate(trace.arrival_ns.tolist()):
+        if not comes[one]:
+            continue  # its client has shed it
         while in_flight and in_flight[0] <= now:
             heappop(in_flight)
         debt, since_ns = max(0, debt - ((now - since_ns) << PARTS)), now
@@ -131,4 +154,4 @@ def violations_of_door(plan: Plan, trace: Columns) -> Iterator[Violation]:
         if not expected[one]:
             debt += int(row["token"])
             heappush(in_flight, int(ended_ns[one]) if ended_ns[one] >= 0 else NEVER_NS)
-    yield from at("I74", is_shed != expected, query, outcome=trace.outcome, is_shed_by_the_rule=expected)
+    yield from at("I74", (is_shed & comes) != expected, query, outcome=trace.outcome, is_shed_by_the_rule=expected)

@@ -285,6 +285,7 @@ def complete(
         drain_ns=drain_ns,
         clients=0,
         client_of=frozen(np.zeros(0), np.int64),
+        open_ns=frozen(np.zeros(0), np.int64),
         door=frozen(np.zeros(0), DOOR),
         shed=frozen(np.zeros(0), np.int8),
         patience=frozen(np.zeros(0), PATIENCE),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import draws, retrying, rules
-from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, shed_by_rate, without_door
+from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, may_shed, shed_by_rate, without_door
 from simulator.core.assemble import bits_for
 from simulator.core.columns import SHED, Columns
 from simulator.core.jit import formula
@@ -29,6 +29,8 @@ from simulator.core.window import window_of
 
 #: Outages count from the begin of the window: until that is known, they are later than all that is looked at.
 MUCH_LATER_NS = 2**60
+#: In place of a client: who comes beside them.
+NOBODY = -1
 #: Times to think, in one of which a client is when the run begins.
 THOUGHTS = 32
 
@@ -59,8 +61,11 @@ def thinks_ns(run: Rows, think_law: Rows, parts: Rows, points: F8, client: int, 
     return max(1, rules.round_ns(max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u))))
 
 
-def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
-    """The plan of so many queries of clients that wait, whose arrivals are not known; ``think``: in ns."""
+def sent_by_clients(plan: Plan, clients: int, think: Law, *, beside: bool = False) -> Plan:
+    """The plan of so many queries of clients that wait, whose arrivals are not known; ``think``: in ns.
+
+    ``beside``: others arrive as the plan says, besides, until there are so many of both.
+    """
     assert clients > 0 and think.kind != NONE, "clients think"
     table = LawTable.of([think])
     law, parts = table.laws.copy(), np.concatenate([plan.law_parts, table.parts])
@@ -73,6 +78,7 @@ def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
         think_law=frozen(law),
         law_parts=frozen(parts),
         law_points=frozen(np.concatenate([plan.law_points, table.points])),
+        open_ns=plan.arrival_ns if beside else frozen(np.zeros(0), np.int64),
         arrival_ns=frozen(np.zeros(plan.queries), np.int64),
         client_of=frozen(np.zeros(0), np.int64),
         window_begin_ns=0,
@@ -148,15 +154,17 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
         return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed, plan.query_of, plan.provided))
     there = plan
     if len(plan.outages) and are_unknown(plan):
-        before = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
-        there = later(plan, int(before.arrival_ns[plan.first_measured]))
+        until, is_sent_again = plan.first_measured + 1, retrying.are_attempts_unknown(plan)
+        before = find(later(plan.first_queries(until) if is_sent_again else plan, MUCH_LATER_NS), until)
+        first = first_rows(before.query_of) if is_sent_again else np.arange(until)
+        there = later(plan, int(before.arrival_ns[first[plan.first_measured]]))
     return arrived(plan, find(there, plan.queries))
 
 
 def arrived(plan: Plan, found: Found) -> Plan:
     """The plan with what was found, and the window of its arrivals."""
-    shed = frozen(found.shed if has_door(plan) else np.zeros(0), np.int8)
     plan = replace(plan, provided=frozen(found.provided))
+    shed = frozen(found.shed if may_shed(plan) else np.zeros(0), np.int8)
     if retrying.are_attempts_unknown(plan):
         return replace(_attempted(plan, found), shed=shed)
     plan = replace(plan, shed=shed)
@@ -169,21 +177,32 @@ def arrived(plan: Plan, found: Found) -> Plan:
 
 def _attempted(plan: Plan, found: Found) -> Plan:
     """The plan with a row for each attempt that was found; measured are those since the first measured query."""
-    first = int(np.flatnonzero(found.query_of == plan.first_measured)[0])
-    return replace(
+    firsts = first_rows(found.query_of)
+    first = int(firsts[plan.first_measured])
+    made = replace(
         with_rows(plan, found.query_of),
         arrival_ns=frozen(found.arrival_ns),
+        client_of=frozen(found.client_of),
         query_of=frozen(found.query_of),
         first_measured=first,
         measured=len(found.query_of) - first,
     )
+    if not are_unknown(plan):
+        return made
+    begin_ns, end_ns = window_of(found.arrival_ns[firsts], plan.first_measured)
+    return in_window(replace(made, window_begin_ns=begin_ns, window_end_ns=end_ns))
+
+
+def first_rows(query_of: I8) -> I8:
+    """(queries,) the row of the first attempt of each."""
+    return np.unique(query_of, return_index=True)[1]
 
 
 def simulated(plan: Plan, trace: Columns) -> Plan:
     """The plan that a trace is of: with its arrivals, and who is shed, where they are found with it."""
     if not is_unknown(plan):
         return plan
-    shed = (trace.outcome == SHED).astype(np.int8)
+    shed = trace.shed_by if len(trace.shed_by) else (trace.outcome == SHED).astype(np.int8)
     return arrived(plan, Found(trace.arrival_ns, trace.client_of, shed, trace.query_of, trace.provided))
 
 
@@ -191,7 +210,18 @@ def as_open(plan: Plan) -> Plan:
     """The plan whose queries arrive when they do, whoever sends them, and are all admitted, and waited for."""
     nobody = frozen(np.zeros(0), np.int64)
     patience = frozen(np.zeros(0), retrying.PATIENCE)
-    return without_door(replace(plan, clients=0, client_of=nobody, patience=patience, query_of=nobody))
+    plan = replace(plan, clients=0, client_of=nobody, open_ns=nobody, patience=patience, query_of=nobody)
+    return without_door(plan)
+
+
+def _come_beside(plan: Plan, arrival_ns: I8, client_of: I8) -> Iterator[Violation]:
+    """Who comes beside clients comes when the plan says; nobody else does, or is left out."""
+    open_ns, came_ns = plan.open_ns, arrival_ns[client_of < 0]
+    if len(came_ns) > len(open_ns) or not np.array_equal(came_ns, open_ns[: len(came_ns)]):
+        case = {"come_ns": came_ns.tolist(), "of_the_plan_ns": open_ns[: len(came_ns)].tolist()}
+        yield violation("I82", case)
+    elif len(came_ns) < len(open_ns) and (open_ns[len(came_ns)], -1) < (arrival_ns[-1], client_of[-1]):
+        yield violation("I82", {"left_out_ns": int(open_ns[len(came_ns)]), "last_arrival_ns": int(arrival_ns[-1])})
 
 
 def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:
@@ -202,25 +232,36 @@ def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:
     if not len(plan.client_of):
         return
     luck = plan.run_row(), plan.think_law, plan.law_parts, plan.law_points
-    ended_ns = trace.ended_ns(slice(0, plan.queries))
-    order = np.lexsort((np.arange(plan.queries), plan.client_of))
-    first = np.append(0, np.flatnonzero(np.diff(plan.client_of[order])) + 1)
-    number = np.arange(plan.queries) - np.repeat(first, np.diff(np.append(first, plan.queries)))
-    expected = np.zeros(plan.queries, dtype=np.int64)
-    for query, before, sent in zip(order.tolist(), np.append(-1, order[:-1]).tolist(), number.tolist(), strict=True):
-        client = int(plan.client_of[query])
+    client_of, arrival_ns, ended_ns = plan.client_of, trace.arrival_ns, trace.ended_ns(slice(0, plan.queries))
+    if len(plan.query_of):
+        wrong = client_of != client_of[first_rows(plan.query_of)][plan.query_of]
+        yield from at("I71", wrong, {"query": np.arange(plan.queries)}, client=client_of)
+        firsts = first_rows(plan.query_of)
+        client_of, arrival_ns, ended_ns = client_of[firsts], arrival_ns[firsts], retrying.settled_ns(plan, trace)
+    yield from _come_beside(plan, arrival_ns, client_of)
+    same = (np.diff(arrival_ns) == 0) & (np.diff(client_of) <= 0) & (client_of[:-1] >= 0)
+    yield from at("I71", np.append(False, same), {"query": np.arange(len(client_of))}, client=client_of)
+    final = int(arrival_ns[-1]), int(client_of[-1])
+    waits = client_of >= 0
+    client_of, arrival_ns, ended_ns = client_of[waits], arrival_ns[waits], ended_ns[waits]
+    whose, queries = np.flatnonzero(waits), len(client_of)
+    order = np.lexsort((np.arange(queries), client_of))
+    first = np.flatnonzero(np.diff(client_of[order], prepend=-1))
+    number = np.arange(queries) - np.repeat(first, np.diff(np.append(first, queries)))
+    expected = np.zeros(queries, dtype=np.int64)
+    for query, before, sent in zip(
+        order.tolist(), np.append(-1, order)[:queries].tolist(), number.tolist(), strict=True
+    ):
+        client = int(client_of[query])
         if sent == 0:
             expected[query] = begins_ns(*luck, client)
         else:
             is_over = ended_ns[before] >= 0
             expected[query] = ended_ns[before] + thinks_ns(*luck, client, sent) if is_over else NEVER_NS
-    wrong, query = trace.arrival_ns != expected, {"query": np.arange(plan.queries)}
-    yield from at("I71", wrong, query, client=plan.client_of, arrival_ns=trace.arrival_ns, expected_ns=expected)
-    same = (np.diff(trace.arrival_ns) == 0) & (np.diff(plan.client_of) <= 0)
-    yield from at("I71", np.append(False, same), query, client=plan.client_of, arrival_ns=trace.arrival_ns)
-    sent, last = np.bincount(plan.client_of, minlength=plan.clients), np.full(plan.clients, -1)
-    last[plan.client_of[order]] = order
-    final = int(trace.arrival_ns[-1]), int(plan.client_of[-1])
+    place = {"query": whose}
+    yield from at("I71", arrival_ns != expected, place, client=client_of, arrival_ns=arrival_ns, expected_ns=expected)
+    sent, last = np.bincount(client_of, minlength=plan.clients), np.full(plan.clients, -1)
+    last[client_of[order]] = order
     for client in range(plan.clients):
         comes_ns = int(begins_ns(*luck, client))
         if sent[client]:

@@ -13,6 +13,9 @@ from simulator.core.plan import F8, I8, Plan
 #: Outcomes of a query, and of a stage of it, which it may pass by, or whose cache may have its answer (a hit).
 UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED, SKIPPED, HIT = range(8)
 
+#: By whom a query is shed: by nobody, at the door, or by a process of its clients (``breakers``).
+ADMITTED, BY_DOOR, BY_LIMIT, BY_BREAKER = range(4)
+
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
 AT_A_TIME = 2**16
 
@@ -107,6 +110,7 @@ class Columns:
     client_of: I8  #: (queries,) who sent each and waited for its outcome; none of an open load
     outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
     query_of: I8  #: (queries,) of which query each is an attempt; none: each is one
+    shed_by: NDArray[np.int8]  #: (queries,) ADMITTED, BY_DOOR, ...; none where clients shed nobody themselves
     gives_up_ns: I8  #: (queries,) when the client of each gives up, if it is not over; none: never
     provided: I8  #: (3, steps) how many replicas of stages that are scaled serve, and from when on
     first_measured: int

@@ -13,6 +13,7 @@ from simulator.core import hits as of_hits
 from simulator.core import rules
 from simulator.core.admission import violations_of_door
 from simulator.core.beside import beside, own_rows, summed
+from simulator.core.breakers import violations_of_processes
 from simulator.core.clients import violations_of_clients
 from simulator.core.columns import COMPLETE, PARTIAL, SHED, SKIPPED, UNFINISHED, Columns, of_replicas
 from simulator.core.failures import loses
@@ -65,6 +66,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from violations_of_door(plan, trace)
     yield from violations_of_attempts(plan, trace)
     yield from violations_of_scaling(plan, trace)
+    yield from violations_of_processes(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     hit, over, asked = of_hits.seen(plan, trace)

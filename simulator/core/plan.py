@@ -179,7 +179,7 @@ RUN = np.dtype(
 KEY_BITS = 58
 
 #: Columns of a Plan with an entry a query, or none.
-OF_QUERIES = ("arrival_ns", "work", "class_of", "client_of", "shed", "query_of")
+OF_QUERIES = ("arrival_ns", "work", "class_of", "client_of", "open_ns", "shed", "query_of")
 
 
 @dataclass(frozen=True)
@@ -275,8 +275,9 @@ class Plan(System):
     drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
     clients: int  #: who send queries, and wait for the outcome of each; 0: an open load
     client_of: I8  #: (queries,) who sent each; none of an open load, and until it is known (``clients``)
+    open_ns: I8  #: (queries,) when those arrive that come beside clients, as many as may be needed; none: none do
     door: NDArray[np.void]  #: (1,) ``admission.DOOR``: who is shed; none: nobody
-    shed: NDArray[np.int8]  #: (queries,) 1: it is shed when it arrives; none without a door, and until it is known
+    shed: NDArray[np.int8]  #: (queries,) ``columns.ADMITTED``, BY_DOOR, ...; none where nobody sheds, or until known
     patience: NDArray[np.void]  #: (1,) ``retrying.PATIENCE``: how clients give up, and try again; none: they do not
     query_of: I8  #: (queries,) of which query each is an attempt; none: each is one, or it is not known
     scaling: NDArray[np.void]  #: (stages that are scaled,) ``scaling.SCALING``; in their order

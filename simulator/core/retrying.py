@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import draws, rules
-from simulator.core.admission import bounds_flight
+from simulator.core import breakers, draws, rules
+from simulator.core.admission import bounds_flight, may_shed_itself
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, TIMED_OUT, UNFINISHED, Columns
 from simulator.core.jit import formula
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
@@ -33,6 +33,9 @@ MOST_RETRIES = 100
 #: A client waits, and pauses, no longer.
 MOST_WAIT_NS = 2**55
 
+#: None.
+NO_BREAKER = breakers.Breaker(0, 1, 1)
+
 #: How clients behave.
 PATIENCE = np.dtype(
     [
@@ -44,6 +47,12 @@ PATIENCE = np.dtype(
         ("is_drawn", np.int64),  # 1: any part of that, by luck
         ("ratio", np.int64),  # millionths of a retry that a fresh query pays; FREE: none are paid for
         ("most_saved", np.int64),  # millionths that the budget holds
+        ("processes", np.int64),  # a query belongs to one; each has a budget, a limit and a breaker (``breakers``)
+        ("limit", np.int64),  # attempts of a process that are out at most; breakers.ANY_NUMBER: any
+        ("errors", np.int64),  # millionths of attempts that end badly, at which its breaker opens; 0: it has none
+        ("window_ns", np.int64),  # of those that were over within it
+        ("open_ns", np.int64),  # so long
+        ("least", np.int64),  # if there are so many
     ]
 )
 
@@ -53,7 +62,7 @@ TELLER = np.dtype(
         ("fresh", np.int64),  # queries that were sent
         ("settled", np.int64),  # attempts of which it is known whether they were given up
         ("open", np.int64),  # attempts that are under way
-        ("saved", np.int64),  # what the budget holds
+        ("beside", np.int64),  # queries that came beside clients that wait
     ]
 )
 
@@ -69,20 +78,21 @@ def pause_ns(run: Rows, patience: Rows, query: int, attempt: int) -> int:
 
 
 @formula
-def pays(patience: Rows, teller: Rows) -> None:
-    """A fresh query pays into the budget."""
+def pays(patience: Rows, processes: Rows, process: int) -> None:
+    """A fresh query pays into the budget of its process."""
     if patience[0]["ratio"] >= 0:
-        teller[0]["saved"] = min(patience[0]["most_saved"], teller[0]["saved"] + patience[0]["ratio"])
+        saved = processes[process]["saved"] + patience[0]["ratio"]
+        processes[process]["saved"] = min(patience[0]["most_saved"], saved)
 
 
 @formula
-def affords(patience: Rows, teller: Rows) -> bool:
-    """Whether the budget holds a retry, which it then gives."""
+def affords(patience: Rows, processes: Rows, process: int) -> bool:
+    """Whether the budget of a process holds a retry, which it then gives."""
     if patience[0]["ratio"] < 0:
         return True
-    if teller[0]["saved"] < RETRY:
+    if processes[process]["saved"] < RETRY:
         return False
-    teller[0]["saved"] -= RETRY
+    processes[process]["saved"] -= RETRY
     return True
 
 
@@ -94,18 +104,25 @@ def with_patience(
     *,
     is_drawn: bool = False,
     budget: tuple[int, int] = (FREE, 0),
+    processes: int = 1,
+    limit: int = breakers.ANY_NUMBER,
+    breaker: breakers.Breaker = NO_BREAKER,
 ) -> Plan:
     """The plan whose clients give up after a time, and send queries again.
 
     ``pause``: the first in ns, the factor of each further one, and the longest. ``budget``: millionths of a retry that
-    a fresh query pays, and that are held; it is full at the beginning.
+    a fresh query pays, and that are held; it is full at the beginning. ``processes``: each has a budget, a ``limit`` of
+    attempts that are out, and a ``breaker`` of its own.
     """
     assert 1 <= timeout_ns <= MOST_WAIT_NS or timeout_ns == NEVER_NS, "a client waits for a time"
-    assert 0 <= retries <= MOST_RETRIES and not plan.clients, "and does nothing else meanwhile"
+    assert 0 <= retries <= MOST_RETRIES, "and sends a query a few times"
     assert not retries or timeout_ns < NEVER_NS, "and tries again when it has"
     assert 0 <= pause[0] <= pause[2] <= MOST_WAIT_NS and pause[1] >= 1, "pauses grow, up to some time"
+    assert 1 <= processes <= breakers.MOST_PROCESSES, "somebody sends queries"
+    assert limit == breakers.ANY_NUMBER or 1 <= limit <= breakers.MOST_OUT, "and may"
+    assert 0 <= breaker.errors <= breakers.ALL and min(breaker[1:]) >= 1, "until too many have ended badly"
     row = np.zeros(1, dtype=PATIENCE)
-    row[0] = (timeout_ns, retries, *pause, int(is_drawn), *budget)
+    row[0] = (timeout_ns, retries, *pause, int(is_drawn), *budget, processes, limit, *breaker)
     return replace(plan, patience=frozen(row), query_of=frozen(np.zeros(0), np.int64))
 
 
@@ -116,15 +133,10 @@ def may_retry(plan: Plan) -> bool:
 
 def are_attempts_unknown(plan: Plan) -> bool:
     """Whether the attempts of a plan's queries are not known, or which of them are over when others come to a door."""
+    if not len(plan.patience) or len(plan.query_of):
+        return False
     matters = may_retry(plan) or (plan.patience_ns < NEVER_NS and bounds_flight(plan))
-    return matters and len(plan.query_of) == 0
-
-
-def first_teller(plan: Plan) -> Rows:
-    """Before anything has happened."""
-    row = np.zeros(1, dtype=TELLER)
-    row["saved"] = plan.patience[0]["most_saved"] if len(plan.patience) else 0
-    return row
+    return matters or may_shed_itself(plan) or plan.clients > 0
 
 
 def most_attempts(plan: Plan) -> int:
@@ -162,6 +174,11 @@ def given_up(plan: Plan, arrival_ns: I8, outcome: NDArray[np.int8], end_ns: int)
     return np.where(is_over, TIMED_OUT, outcome).astype(np.int8)
 
 
+def shed_by(plan: Plan) -> NDArray[np.int8]:
+    """(rows,) by whom each is shed, as far as clients shed some; none where they do not, and until it is known."""
+    return plan.shed if may_shed_itself(plan) else plan.shed[:0]
+
+
 def outcomes(plan: Plan, trace: Columns) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
     """(queries,) what each has become by what is said of its stages, and whether it has left the last one in time."""
     late_ns = trace.arrival_ns + plan.patience_ns
@@ -174,6 +191,23 @@ def outcomes(plan: Plan, trace: Columns) -> tuple[NDArray[np.int8], NDArray[np.b
         expected[left & ways[1]] = PARTIAL
         expected[ways[0]] = FAILED
     return expected, left
+
+
+def settled_ns(plan: Plan, trace: Columns) -> I8:
+    """(queries,) when it is known that each is not sent again, so its client thinks; -1: in no run that is cut so.
+
+    Where the budget holds no retry, that is known when it is due.
+    """
+    rows = np.arange(plan.queries)
+    numbers, ended_ns, run = numbers_of(plan.query_of), trace.ended_ns(slice(0, plan.queries)), plan.run_row()
+    order = np.lexsort((numbers, plan.query_of))
+    last = rows[order][np.append(np.diff(plan.query_of[order]) > 0, True)]
+    settled: I8 = ended_ns[last]
+    for query, row in enumerate(last.tolist()):
+        is_bad = trace.outcome[row] in (SHED, TIMED_OUT, FAILED) and settled[query] >= 0
+        if is_bad and numbers[row] < plan.patience[0]["retries"]:
+            settled[query] += pause_ns(run, plan.patience, query, int(numbers[row]))
+    return settled
 
 
 def violations_of_attempts(plan: Plan, trace: Columns) -> Iterator[Violation]:
@@ -201,12 +235,12 @@ def violations_of_attempts(plan: Plan, trace: Columns) -> Iterator[Violation]:
             comes.append((int(ended_ns[row] + pause_ns(run, patience, query, int(numbers[row]))), query, row))
         elif follows[row] >= 0:
             yield from at("I78", np.ones(1, dtype=np.bool_), {"query": row}, outcome=int(trace.outcome[row]))
-    teller = first_teller(plan)
+    processes = breakers.first_processes(plan)
     for instant, query, before in sorted(comes):
         if before < 0:
-            pays(patience, teller)
+            pays(patience, processes, query % len(processes))
             continue
-        is_sent, row = affords(patience, teller), int(follows[before])
+        is_sent, row = affords(patience, processes, query % len(processes)), int(follows[before])
         seen_ns = int(trace.arrival_ns[row]) if row >= 0 else -1
         if seen_ns != (instant if is_sent else -1):
             case = {"query": before, "of": query}

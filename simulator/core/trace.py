@@ -69,6 +69,7 @@ NOT_SAVED = (
     "measured",
     "client_of",
     "query_of",
+    "shed_by",
     "gives_up_ns",
     "provided",
     "stage_outcome",

@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43 and I69 to I78, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 on, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -109,6 +109,10 @@ INVARIANTS = {
         ),
         Invariant("I79", "S6", "as many replicas serve as the autoscaler's rule asks for, by what the trace shows"),
         Invariant("I80", "S6", "no task is sent to a replica that does not serve"),
+        Invariant(
+            "I81", "S1", "a process sheds attempts beyond its limit, and while its breaker is open, and no others"
+        ),
+        Invariant("I82", "S1", "who comes beside clients that wait comes when the plan says, and nobody is left out"),
     )
 }
 

@@ -206,6 +206,14 @@ class Provenance(Origin, Computed):
     """All that it takes to come to an answer again."""
 
 
+class ShedBy(TypedDict):
+    """Attempts that were shed, by whom; of all of them."""
+
+    door_ratio: Interval  #: at the door
+    limit_ratio: Interval  #: by the limit of their process
+    breaker_ratio: Interval  #: by its breaker
+
+
 class Attempts(TypedDict):
     """Of clients that give up on a query, and send it again."""
 
@@ -213,6 +221,8 @@ class Attempts(TypedDict):
     retried_ratio: Interval  #: of measured queries, those that were sent more than once
     timed_out_ratio: Share  #: of measured queries, those whose last attempt was given up
     attempts_timed_out_ratio: Interval  #: of attempts, those that were given up
+    shed: NotRequired[ShedBy]  #: where clients shed some themselves
+    breaker_open_ratio: NotRequired[Interval]  #: of time, that a breaker is open or probes, on average over processes
 
 
 class Serving(TypedDict):

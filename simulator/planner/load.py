@@ -332,9 +332,9 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
 
 def refuse_clients(scenario: Scenario, command: str, instead: str) -> None:
     """Raise ScenarioError where clients wait, whose rate nobody can choose; ``instead``: what says it of them."""
-    if scenario.load.is_closed:
+    if scenario.load.has_clients:
         message = f"{command} turns a rate, and clients that wait have none of their own; {instead}"
-        raise refusal(scenario, "load.arrivals", message)
+        raise refusal(scenario, "load.arrivals" if scenario.load.is_closed else "load.clients", message)
 
 
 def refusal(scenario: Scenario, path: str, message: str) -> ScenarioError:

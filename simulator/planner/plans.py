@@ -55,7 +55,10 @@ class Plans:
         """Mean rate of a replication while it is measured, expected; of clients that wait, the most that it may be."""
         if self.scenario.load.is_closed:
             return most_per_s(self.outline(replication, 1.0))
-        return loads.expected_per_s(self.scenario, replication)
+        others_per_s = loads.expected_per_s(self.scenario, replication)
+        if self.scenario.load.clients is None:
+            return others_per_s
+        return others_per_s + most_per_s(self.outline(replication, others_per_s))
 
     def own_tasks_per_s(self) -> float:
         """Tasks that all replicas have of their own, while queries arrive."""
@@ -88,6 +91,8 @@ class Plans:
             lasts_s = len(arrivals.arrival_ns) / arrivals.rate_per_s
         else:
             lasts_s = float(arrivals.arrival_ns[-1]) / NS_PER_S
+        if self.scenario.load.clients is not None:
+            arrivals = replace(arrivals, rate_per_s=self.expected_per_s(replication))
         extents.refuse_stretches(self.scenario, self.system, lasts_s)
         queries, work = len(arrivals.arrival_ns), arrivals.work
         class_of = classes.drawn_classes(self.scenario, replication, queries)
@@ -159,11 +164,19 @@ class Plans:
         client = self.scenario.client
         if client is not None:
             timeout_ns = plan.NEVER_NS if client.timeout_s is None else max(1, ns(client.timeout_s))
-            retries, pause, budget = int(client.retries), client.pause_ns, client.budget
-            made = retrying.with_patience(made, timeout_ns, retries, pause, is_drawn=client.is_drawn, budget=budget)
+            made = retrying.with_patience(
+                *(made, timeout_ns, int(client.retries), client.pause_ns),
+                is_drawn=client.is_drawn,
+                budget=client.budget,
+                processes=int(client.processes or 1),
+                limit=client.of_limit,
+                breaker=client.of_breaker,
+            )
         made = with_autoscalers(made, self.scenario)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return clients.sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
+        if (others := self.scenario.load.clients) is not None:
+            return clients.sent_by_clients(made, others.count, others.think.law.scaled(NS_PER_S), beside=True)
         return outages.in_window(made)
 
 

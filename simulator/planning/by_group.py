@@ -87,7 +87,9 @@ def _nothing(kind: str, percentiles: Sequence[float], replications: int) -> dict
 
 def has_door(side: Scenario | Side) -> bool:
     """Whether some queries of a side may be shed."""
-    return "admission" in side.document if isinstance(side, Side) else side.admission is not None
+    if isinstance(side, Side):
+        return "admission" in side.document
+    return side.admission is not None or (side.client is not None and side.client.sheds)
 
 
 def door_measures(side: Side, replications: Sequence[int]) -> dict[str, Measure]:

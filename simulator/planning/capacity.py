@@ -124,6 +124,7 @@ def _searched(
     if scenario.load.is_closed:
         answer = most_clients(scenario, tolerance, budget, work)
     else:
+        refuse_clients(scenario, "capacity", "beside others: sweep --param load.rate=.. and load.clients.count=..")
         plans = Plans.of(scenario)
         answer = _Search(Refinement(plans, tolerance, prepared(plans, work), budget)).capacity()
     return replace(answer, notes=(*notes, *answer.notes), spared=spared)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.admission import bounds_flight
+from simulator.core.admission import bounds_flight, may_shed_itself
 from simulator.core.plan import F8, Plan
 from simulator.core.retrying import may_retry
 from simulator.core.trace import Trace
@@ -191,7 +191,7 @@ def _with_leaves(plan: Plan, trace: Trace, extract: Callable[[Plan, Trace], Extr
     Of none, where what is behind a stage matters to it: who is late is sent again, or keeps others out at the door.
     """
     first, leaves = trace.first_measured, []
-    if may_retry(plan) or bounds_flight(plan):
+    if may_retry(plan) or bounds_flight(plan) or may_shed_itself(plan):
         return extract(plan, trace), []
     for stage in range(len(plan.stages) - 1):
         leave_ns = trace.leave_ns[stage, first:]

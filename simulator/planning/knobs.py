@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from simulator.planning import knobs_of_loads as at_load
 from simulator.planning.turning import CHANGE, Knob, narrower, scaled, scaled_law, text
 from simulator.scenario import Scenario
 from simulator.scenario.gather import Gather
@@ -15,8 +16,11 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     said = scenario.resolved()
     knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
     if scenario.load.is_closed:
-        knobs = [*_of_clients(said["load"]["arrivals"])]
-    knobs += [*_of_door(said.get("admission", {})), *_of_client(said.get("client", {}))]
+        knobs = [*at_load.of_clients(said["load"]["arrivals"])]
+    if scenario.load.clients is not None:
+        beside = said["load"]["clients"]
+        knobs += at_load.of_clients({"clients": beside["count"], **beside}, "load.clients.count", "load.clients")
+    knobs += [*at_load.of_door(said.get("admission", {})), *at_load.of_client(said.get("client", {}))]
     work = narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
@@ -39,46 +43,6 @@ def _in_shape(stage: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]
         return stage
     shards = {} if "per_machine" in stage else {"shards": home.get("shards", len(home.get("shares", [0])))}
     return {"replicas": home["replicas"], **shards, **stage}
-
-
-def _of_clients(arrivals: Mapping[str, Any]) -> Iterator[Knob]:
-    """Fewer clients that wait, and longer times to think."""
-    now = int(arrivals["clients"])
-    fewer = min(now - 1, round(now * (1 - CHANGE)))
-    if fewer > 0:
-        yield Knob("load: clients", f"{now:,} -> {fewer:,}", (("load.arrivals.clients", fewer),), is_load=True)
-    longer = scaled_law(arrivals["think"], 1 + CHANGE)
-    if longer is not None:
-        yield Knob("load: thinking", f"x {1 + CHANGE:g}", (("load.arrivals.think", text(longer)),), is_load=True)
-
-
-def _of_door(door: Mapping[str, Any]) -> Iterator[Knob]:
-    """A door that admits more: in flight, a second, at once."""
-    for key, what in (("max_in_flight", "in flight"), ("burst", "burst")):
-        if key in door:
-            now = int(door[key])
-            more = max(now + 1, round(now * (1 + CHANGE)))
-            yield Knob(f"admission: {what}", f"{now:,} -> {more:,}", ((f"admission.{key}", more),))
-    rate = scaled(door["rate"], 1 + CHANGE) if "rate" in door else None
-    if rate is not None:
-        yield Knob("admission: rate", f"{door['rate']} -> {rate}", (("admission.rate", rate),))
-
-
-def _of_client(client: Mapping[str, Any]) -> Iterator[Knob]:
-    """Clients that wait longer, try again less often, after longer pauses, and for fewer of their queries."""
-    longer = scaled(client["timeout"], 1 + CHANGE) if "timeout" in client else None
-    if longer is not None:
-        yield Knob("client: timeout", f"{client['timeout']} -> {longer}", (("client.timeout", longer),))
-    now = int(client.get("retries", 0))
-    if now > 1 or (now == 1 and {*client} == {"timeout", "retries"}):  # without any, nothing goes with them
-        yield Knob("client: retries", f"{now:,} -> {now - 1:,}", (("client.retries", now - 1),))
-    pause = scaled(client["backoff"]["base"], 1 + CHANGE) if "backoff" in client else None
-    if pause is not None:
-        yield Knob("client: backoff", f"{client['backoff']['base']} -> {pause}", (("client.backoff.base", pause),))
-    ratio = scaled(client["retry_budget"]["ratio"], 1 - CHANGE) if "retry_budget" in client else None
-    if ratio is not None:
-        sets = (("client.retry_budget.ratio", ratio),)
-        yield Knob("client: retry budget", f"{client['retry_budget']['ratio']} -> {ratio}", sets)
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

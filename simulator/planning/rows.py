@@ -42,6 +42,8 @@ def row_of(result: Result) -> Row:
     if "attempts" in said:
         row |= _ends("attempts_per_query", said["attempts"]["per_query"])
         row |= _ends("timed_out_ratio", said["attempts"]["timed_out_ratio"])
+    if "breaker_open_ratio" in said.get("attempts", {}):
+        row |= _ends("breaker_open_ratio", said["attempts"]["breaker_open_ratio"])
     if any(stage.speaks_of_answers for stage in result.scenario.stages):  # the same columns at every point of a sweep
         gathered = said.get("gather")
         row |= _ends("partial_ratio", gathered["partial_ratio"] if gathered else _NONE_PARTIAL)

@@ -277,6 +277,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
             client_of=np.zeros(0, dtype=np.int64),  # nor who sent each
+            shed_by=np.zeros(0, dtype=np.int8),  # nor by whom it was shed
             query_of=columns.get("query_of", NONE)[here],
             gives_up_ns=columns.get("gives_up_ns", NONE)[here],
             provided=np.zeros((3, 0), dtype=np.int64),  # nor how many served when

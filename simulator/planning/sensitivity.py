@@ -193,7 +193,7 @@ def _measurement(
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
     if tail_only:
         return only_tail, []
-    if scenario.load.is_closed:
+    if scenario.load.has_clients:
         return only_tail, ["clients that wait have no capacity in queries a second: only the tail is looked at"]
     if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]

@@ -129,7 +129,7 @@ def obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]]
     """Why a trigger cannot be laid over a scenario: paths and words."""
     load = scenario.load
     if rate_of(scenario) is None:
-        has = "clients that wait" if load.is_closed else "a load that changes"
+        has = "one of clients that wait" if load.has_clients else "a load that changes"
         yield "load", f"stress disturbs a load of constant rate, and this is {has}: give load.rate, like 100/s"
     names = [stage.name for stage in scenario.stages]
     if trigger.stage is not None and trigger.stage not in names:
@@ -179,7 +179,7 @@ def _with_caches(scenario: Scenario, is_cold: bool) -> Scenario:
 def rate_of(scenario: Scenario) -> float | None:
     """The rate of a load that has one all the time, before its scale; None: it changes."""
     load = scenario.load
-    if load.is_closed or not load.is_constant:
+    if load.has_clients or not load.is_constant:
         return None
     return load.rate_per_s if load.rate_per_s is not None or not load.phases else load.phases[0].start_per_s
 

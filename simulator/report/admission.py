@@ -32,7 +32,16 @@ def _attempts(result: run.Figures) -> list[str]:
     value, low, high = (text.ratio(late[end]) for end in ("value", "low", "high"))
     line = f"given up by clients: {value} of queries, 95 % interval {low} .. {high}"
     again = text.ratio(said["retried_ratio"]["value"])
-    return [f"{line}; {text.number(each['value'])} attempts a query, {again} sent again"]
+    lines = [f"{line}; {text.number(each['value'])} attempts a query, {again} sent again"]
+    if "shed" in said:
+        by = said["shed"]
+        door, limit, breaker = (
+            text.ratio(one["value"]) for one in (by["door_ratio"], by["limit_ratio"], by["breaker_ratio"])
+        )
+        lines += [f"of attempts are shed: {door} at the door, {limit} by limits, {breaker} by breakers"]
+    if "breaker_open_ratio" in said:
+        lines += [f"breakers are open for {text.ratio(said['breaker_open_ratio']['value'])} of the time"]
+    return lines
 
 
 def _shed(result: run.Figures) -> list[str]:
@@ -40,4 +49,5 @@ def _shed(result: run.Figures) -> list[str]:
         return []
     shed = result["admission"]["shed_ratio"]
     value, low, high = (text.ratio(shed[end]) for end in ("value", "low", "high"))
-    return [f"shed at the door: {value} of queries, 95 % interval {low} .. {high}"]
+    where = "" if "shed" in result.get("attempts", {}) else " at the door"
+    return [f"shed{where}: {value} of queries, 95 % interval {low} .. {high}"]

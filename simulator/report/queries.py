@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core import columns as by
 from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED
 from simulator.core.plan import F8, I8
 from simulator.core.retrying import numbers_of
@@ -32,11 +33,14 @@ _OUTCOMES = {
 #: Whether a cache had the answer, by the outcome of its stage; of all others: no.
 _LOOKED = {HIT: "true", SKIPPED: "", UNFINISHED: ""}
 
+#: Who shed it.
+_BY = {by.ADMITTED: "", by.BY_DOOR: "door", by.BY_LIMIT: "limit", by.BY_BREAKER: "breaker"}
+
 #: What follows from other columns, for whoever reads the file with other programs.
 DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
 
 #: Columns of a query that only some runs have.
-OF_SOME = ("client_of", "query_of", "gives_up_ns")
+OF_SOME = ("client_of", "query_of", "gives_up_ns", "shed_by")
 
 #: Columns of a query, and of each of its stages, behind the stage's name and a dot.
 QUERY = ("replication", "query", "measured", "arrival_s", "latency_s", "outcome")
@@ -105,6 +109,7 @@ def write_queries_csv(
     """
     is_closed = any(len(trace.client_of) for trace in traces.values())
     is_sent_again = any(len(trace.query_of) for trace in traces.values())
+    is_shed_by = any(len(trace.shed_by) for trace in traces.values())
     with opened(file, compress) as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(
@@ -113,6 +118,7 @@ def write_queries_csv(
                 *([] if classes is None else ["class"]),
                 *(["client"] if is_closed else []),
                 *(["of_query", "attempt"] if is_sent_again else []),
+                *(["shed_by"] if is_shed_by else []),
                 *(f"{stage}.{one}" for place, stage in enumerate(stages) for one in _of_stage(place, cached)),
             ]
         )
@@ -122,8 +128,11 @@ def write_queries_csv(
             for first in range(0, len(trace.arrival_ns), CHUNK):
                 end = min(first + CHUNK, len(trace.arrival_ns))
                 further: list[Any] = [] if classes is None else [classes[replication][first:end]]
-                further += [trace.client_of[first:end].tolist()] if is_closed else []
+                further += (
+                    [["" if who < 0 else str(who) for who in trace.client_of[first:end].tolist()]] if is_closed else []
+                )
                 further += [column[first:end].tolist() for column in whose] if is_sent_again else []
+                further += [[_BY[whom] for whom in trace.shed_by[first:end].tolist()]] if is_shed_by else []
                 rows.writerows(_rows(replication, trace, first, end, further, cached))
 
 

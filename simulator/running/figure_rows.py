@@ -28,6 +28,8 @@ def _figures(document: run.Figures) -> Iterator[tuple[str, str, parts.Unit, part
     if "attempts" in document:
         late = document["attempts"]["timed_out_ratio"]
         yield "query", "timed_out_ratio", "ratio", {"value": late["value"], "low": late["low"], "high": late["high"]}
+        if "breaker_open_ratio" in document["attempts"]:
+            yield "query", "breaker_open_ratio", "ratio", document["attempts"]["breaker_open_ratio"]
     for stage in document["stages"]:
         name, used = stage["name"], stage["utilisation"]
         yield from _latency(name, "latency", stage["latency_s"])

@@ -87,7 +87,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
     differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
     is_partial = differs or any(stage.share is not None or caches.has_cache(stage) for stage in scenario.stages)
-    is_partial |= scenario.admission is not None
+    is_partial |= scenario.admission is not None or (scenario.client is not None and scenario.client.sheds)
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
@@ -99,13 +99,15 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     if any(scenario.load.group_names().values()):
         under_way += jobs * queries * GROUP
         looked_at += replications * queries * OF_GROUPS if kept_stages is None else 0
-    if isinstance(scenario.load.arrivals, ClosedArrivals):
+    arrivals, others = scenario.load.arrivals, scenario.load.clients
+    if scenario.load.has_clients:
         kept += SENT if kept_stages is None else 0.0
-        found = queries * (FOUND + (trace if kept_stages is None else 0)) + CLIENT * scenario.load.arrivals.clients
+        clients = arrivals.clients if isinstance(arrivals, ClosedArrivals) else others.count if others else 0
+        found = queries * (FOUND + (trace if kept_stages is None else 0)) + CLIENT * clients
         under_way += jobs * found
     elif scenario.admission is not None:
         under_way += jobs * queries * (AT_DOOR + (trace if kept_stages is None else 0))
-    if scenario.client is not None and scenario.client.retries:
+    if scenario.client is not None and (scenario.client.retries or scenario.client.sheds):
         each = 1.0 + scenario.client.retries
         kept, under_way = kept * each, under_way * each + jobs * queries * each * (ATTEMPT + trace)
     by_query = replications * queries * kept + max(under_way, looked_at)

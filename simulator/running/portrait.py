@@ -69,7 +69,7 @@ def portrait(scenario: Scenario) -> Portrait:
     ScenarioError
         As ``make_load``; if the memory there is does not hold the load.
     """
-    if scenario.load.is_closed:
+    if scenario.load.has_clients:
         cure = "run it, and see `load as it came`, or write its queries with --save-queries"
         raise refusal(
             scenario, "load.arrivals", f"when clients that wait send queries follows from who serves them: {cure}"

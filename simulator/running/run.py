@@ -256,7 +256,8 @@ class Run:
         if not self.outline.clients:
             return self.outline
         lasts_ns = sum(max(1, trace.window_end_ns - trace.window_begin_ns) for trace in traces.values())
-        per_s = sum(trace.measured for trace in traces.values()) / lasts_ns * units.NS_PER_S
+        queries = sum(attempts.as_queries(trace).measured for trace in traces.values())
+        per_s = queries / lasts_ns * units.NS_PER_S
         return self.plans.outline(rate_per_s=min(per_s, self.outline.rate_per_s))
 
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:

@@ -158,6 +158,18 @@ class ClosedArrivals(fields.Part):
             yield ("think",), f"must not be 0: {step}; if they hardly think, say how little, like 50us"
 
 
+class WaitingClients(fields.Part):
+    """Clients that wait, beside queries that arrive whether anybody waits or not."""
+
+    count: fields.whole_type(1, MOST_CLIENTS)  # type: ignore[valid-type]
+    think: DurationLaw
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """They take some time to come back."""
+        if not self.think.law.mean() > 0:
+            yield ("think",), "must not be 0; if they hardly think, say how little, like 50us"
+
+
 class PluggedArrivals(PluggedPart):
     """Arrivals of a plug-in: its parameters."""
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from simulator.base.formats import apart, format_duration
-from simulator.core import retrying
+from simulator.base.units import ns
+from simulator.core import breakers, retrying
 from simulator.scenario import fields
 
 MOST_WAIT_S = retrying.MOST_WAIT_NS * 1e-9
@@ -43,6 +44,29 @@ class Budget(fields.Part):
     burst: fields.whole_type(1, 2**32) = BURST  # type: ignore[valid-type]
 
 
+class Breaker(fields.Part):
+    """When a process of clients sends nothing for a while, since too much of it ends badly."""
+
+    errors: fields.Ratio
+    window_s: fields.PositiveDuration = Field(alias="window")
+    open_s: fields.PositiveDuration = Field(alias="open")
+    least: fields.whole_type(1, breakers.MOST_LEAST) = breakers.LEAST  # type: ignore[valid-type]
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """It opens at a share that there is, and of times that a run can tell."""
+        if not round(self.errors * breakers.ALL):
+            yield ("errors",), "above 0: a share of the attempts, like 50%"
+        for key, value in (("window", self.window_s), ("open", self.open_s)):
+            if value > MOST_WAIT_S:
+                yield (key,), f"at most {format_duration(MOST_WAIT_S)}"
+
+    @property
+    def of_plan(self) -> breakers.Breaker:
+        """As a plan has it."""
+        window_ns, open_ns = (max(1, ns(one)) for one in (self.window_s, self.open_s))
+        return breakers.Breaker(round(self.errors * breakers.ALL), window_ns, open_ns, int(self.least))
+
+
 def _constant(value: Any) -> Any:
     is_map = value is None or isinstance(value, (Mapping, Backoff))
     return value if is_map else {"base": value, "factor": 1, "jitter": "none"}
@@ -62,6 +86,9 @@ class Client(fields.Part):
         BeforeValidator(_constant),
         fields.OrBare({"type": "string", "description": "a pause of that length"}),
     ] = None
+    processes: fields.whole_type(1, breakers.MOST_PROCESSES) | None = None  # type: ignore[valid-type]
+    limit: fields.whole_type(1, breakers.MOST_OUT) | None = None  # type: ignore[valid-type]
+    breaker: Breaker | None = None
     retry_budget: Annotated[
         Budget | None,
         BeforeValidator(_of_ratio),
@@ -70,8 +97,10 @@ class Client(fields.Part):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """It says something; and what goes with retries stands beside some."""
-        if self.timeout_s is None:
+        if self.timeout_s is None and (self.retries or not self.sheds):
             yield (), "needs a timeout, like 200ms: else clients wait for ever"
+        if self.processes is not None and not self.sheds and self.retry_budget is None:
+            yield ("processes",), "goes with limit, breaker or retry_budget, of which each process has its own"
         if self.timeout_s is not None and self.timeout_s > MOST_WAIT_S:
             yield ("timeout",), f"at most {format_duration(MOST_WAIT_S)}"
         for key in ("backoff", "retry_budget"):
@@ -98,3 +127,18 @@ class Client(fields.Part):
         if self.retry_budget is None:
             return retrying.FREE, 0
         return round(self.retry_budget.ratio * retrying.RETRY), int(self.retry_budget.burst) * retrying.RETRY
+
+    @property
+    def sheds(self) -> bool:
+        """Whether processes shed attempts themselves."""
+        return self.limit is not None or self.breaker is not None
+
+    @property
+    def of_limit(self) -> int:
+        """Attempts of a process that are out at most."""
+        return breakers.ANY_NUMBER if self.limit is None else int(self.limit)
+
+    @property
+    def of_breaker(self) -> breakers.Breaker:
+        """Of a process."""
+        return retrying.NO_BREAKER if self.breaker is None else self.breaker.of_plan

@@ -9,7 +9,7 @@ from simulator.base import units
 from simulator.base.formats import counted
 from simulator.base.groups import CLASS, PHASE
 from simulator.scenario import fields
-from simulator.scenario.arrivals import Arrivals, PoissonArrivals
+from simulator.scenario.arrivals import Arrivals, PoissonArrivals, WaitingClients
 from simulator.scenario.classes import ClassSpec, class_contradictions
 from simulator.scenario.laws import ONE, FactorLaw
 from simulator.scenario.rates import ConstantRate, Phase, ProfileRate, RateSpec
@@ -33,6 +33,7 @@ class Load(fields.Part):
     scale: fields.PositiveCount = 1.0
     work: FactorLaw = ONE
     classes: tuple[ClassSpec, ...] | None = None
+    clients: WaitingClients | None = None
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """A trace brings its own rate; everything else needs exactly one."""
@@ -54,6 +55,8 @@ class Load(fields.Part):
             yield (), "needs a rate, like 8/s, or phases"
         elif self.rate is not None and self.phases:
             yield ("phases",), "give rate or phases, not both"
+        if self.clients is not None and not (self.rate_per_s and self.arrivals.kind not in ("trace", "closed")):
+            yield ("clients",), "goes with others at a constant rate, like rate: 100/s"
         if self.phases and not any(phase.rate[0] + phase.rate[1] for phase in self.phases):
             yield ("phases",), "no query would arrive: all rates are 0"
         if self.classes is not None:
@@ -73,6 +76,11 @@ class Load(fields.Part):
     def is_closed(self) -> bool:
         """Whether clients wait for what they have sent: the rate follows from how fast they are answered."""
         return self.arrivals.kind == "closed"
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether clients wait for what they have sent, alone or beside others: then queries are counted, not time."""
+        return self.is_closed or self.clients is not None
 
     @property
     def of_classes(self) -> tuple[ClassSpec, ...]:

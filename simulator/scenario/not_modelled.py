@@ -4,7 +4,7 @@
 _NAMES = {
     "joining queries that miss at a time": "coalescing single_flight request_collapsing",
     "interrupting what is served": "preemption preemptive preempt",
-    "breaking circuits": "circuit_breaker drop_after",
+    "dropping what has waited for long": "drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
     "probing the queues of replicas (Prequal)": "prequal",
     "starting cold": "cold_start warmup_time startup_time boot_time",

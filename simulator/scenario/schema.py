@@ -63,9 +63,7 @@ class Scenario(fields.Part):
         for key, value in (("queries", self.run.queries), ("duration", self.run.duration_s)):
             if value is not None and self.load.phases:
                 yield ("run", key), "the phases say how long the run is; leave it out, or give load.rate"
-        if self.client is not None and self.load.is_closed:
-            yield ("client",), "clients that wait (arrivals: closed) do not give up in this version; leave it out"
-        yield from self.run.beside(self.load.is_closed, self.duration_s is not None)
+        yield from self.run.beside(self.load.has_clients, self.duration_s is not None)
         most_s, requested_s = self.load.most_s, self.run.duration_s
         if most_s is not None and requested_s is not None and requested_s > most_s:
             lasts, requested = apart(format_duration, most_s, requested_s)

@@ -1,10 +1,11 @@
-"""Who was shed at the door: as a part of all queries, and of those of a group."""
+"""Who was shed, at the door or by clients: as a part of all queries, and of those of a group."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.admission import may_shed
 from simulator.core.columns import SHED
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
@@ -33,8 +34,13 @@ def share_of(shed: Series) -> Share:
     return shed.share(0.5, inclusive=True)
 
 
+def may_shed_some(plan: Plan) -> bool:
+    """Whether figures say how many queries were shed."""
+    return may_shed(plan)
+
+
 def at_door(traces: Sequence[Trace], plan: Plan, layout: Layout) -> run.Admission | None:
-    """What is said of a door; None where everybody is admitted."""
-    if not len(plan.door):
+    """What is said of who is shed, by whomever; None where nobody may be."""
+    if not may_shed_some(plan):
         return None
     return {"shed_ratio": shed_ratio([is_shed(trace) for trace in traces], layout).to_dict()}

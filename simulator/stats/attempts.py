@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.core.columns import TIMED_OUT
+from simulator.core import admission, breakers
+from simulator.core.columns import BY_BREAKER, BY_DOOR, BY_LIMIT, TIMED_OUT
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import parts
-from simulator.stats.figures import Pool
+from simulator.stats.figures import S_PER_NS, Pool
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.replays import are_the_same
@@ -46,7 +47,9 @@ def as_queries(trace: Trace) -> Trace:
         arrival_ns=trace.arrival_ns[first],
         outcome=trace.outcome[last],
         gives_up_ns=trace.gives_up_ns[last] if len(trace.gives_up_ns) else trace.gives_up_ns,
+        client_of=trace.client_of[first] if len(trace.client_of) else trace.client_of,
         query_of=trace.query_of[:0],
+        shed_by=trace.shed_by[last] if len(trace.shed_by) else trace.shed_by,
         first_measured=measured_from,
         measured=len(first) - measured_from,
         **{name: getattr(trace, name)[:, last] for name in OF_STAGES},
@@ -101,9 +104,24 @@ def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.At
     whole = [as_queries(trace) for trace in traces]
     late = [trace.outcome[trace.first_measured :] == TIMED_OUT for trace in whole]
     sizes = [float(len(one)) for one in bad]
-    return {
+    said: parts.Attempts = {
         "per_query": ratio_interval(counts, queries).to_dict(),
         "retried_ratio": ratio_interval(retried, queries).within_0_and_1().to_dict(),
         "timed_out_ratio": Series(np.concatenate(late).astype(np.float64), layout).share(0.5, inclusive=True).to_dict(),
         "attempts_timed_out_ratio": ratio_interval([float(one.sum()) for one in bad], sizes).within_0_and_1().to_dict(),
     }
+    if admission.may_shed_itself(plan):
+        said["shed"] = _by_whom(traces, sizes)
+    if breakers.breaks(plan):
+        open_s = [breakers.seconds_open(plan, trace) for trace in traces]
+        lasts_s = [(trace.window_end_ns - trace.window_begin_ns) * S_PER_NS for trace in traces]
+        said["breaker_open_ratio"] = ratio_interval(open_s, lasts_s).within_0_and_1().to_dict()
+    return said
+
+
+def _by_whom(traces: Sequence[Trace], sizes: Sequence[float]) -> parts.ShedBy:
+    def ratio(whom: int) -> parts.Interval:
+        counts = [float(np.count_nonzero(trace.shed_by[trace.first_measured :] == whom)) for trace in traces]
+        return ratio_interval(counts, sizes).within_0_and_1().to_dict()
+
+    return {"door_ratio": ratio(BY_DOOR), "limit_ratio": ratio(BY_LIMIT), "breaker_ratio": ratio(BY_BREAKER)}

@@ -16,7 +16,7 @@ def thoughts_of(trace: Trace) -> tuple[I8, I8]:
     """(thoughts,) the queries that clients sent after they had thought, and how long they had, in ns."""
     queries = len(trace.arrival_ns)
     order = np.lexsort((np.arange(queries), trace.client_of))
-    is_next = trace.client_of[order[1:]] == trace.client_of[order[:-1]]
+    is_next = (trace.client_of[order[1:]] == trace.client_of[order[:-1]]) & (trace.client_of[order[1:]] >= 0)
     query, before = order[1:][is_next], order[:-1][is_next]
     return query, trace.arrival_ns[query] - trace.ended_ns(slice(0, queries))[before]
 
@@ -31,7 +31,7 @@ def clients(traces: Sequence[Trace], count: int) -> run.Clients | None:
         is_measured = query >= trace.first_measured
         sums.append(float(think_ns[is_measured].sum()) * S_PER_NS)
         counts.append(int(np.count_nonzero(is_measured)))
-        ended_ns = trace.ended_ns(slice(0, len(trace.arrival_ns)))
+        ended_ns = np.where(trace.client_of >= 0, trace.ended_ns(slice(0, len(trace.arrival_ns))), -1)
         over += int(np.count_nonzero((ended_ns >= trace.window_begin_ns) & (ended_ns < trace.window_end_ns)))
         window_s += (trace.window_end_ns - trace.window_begin_ns) * S_PER_NS
         is_over = (ended_ns >= 0) & (np.arange(len(ended_ns)) >= trace.first_measured)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate
-from simulator.core.admission import bounds_flight
+from simulator.core.admission import bounds_flight, most_out
 from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
@@ -54,7 +54,7 @@ def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak
 
 def is_bounded(plan: Plan) -> bool:
     """Whether so many queries are in flight at most, whatever is asked."""
-    return plan.clients > 0 or bounds_flight(plan)
+    return (plan.clients > 0 and not len(plan.open_ns)) or bounds_flight(plan) or most_out(plan) > 0
 
 
 @dataclass(frozen=True)

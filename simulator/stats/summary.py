@@ -166,7 +166,7 @@ def summarise(
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
-    of_groups = list(each_group(pool, pool.latency(None), divisions, len(plan.door) > 0))
+    of_groups = list(each_group(pool, pool.latency(None), divisions, admission.may_shed_some(plan)))
     judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
     stages = []  # one latency at a time is kept: what is said of it is said before the next
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):

@@ -8,8 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simulator.core.admission import ANY_NUMBER, has_door, without_door
+from simulator.core.admission import ANY_NUMBER, has_door, may_shed_itself, without_door
 from simulator.core.plan import ARRIVE_POISSON, Plan
+from simulator.core.retrying import may_retry
 from simulator.documents import paper, run
 from simulator.theory import certain, clients, door, queues
 from simulator.theory.check import AGREES, CONTRADICTED, FEWEST_REPLICATIONS, NOT_CHECKED, OUTSIDE, Finding, far_ends
@@ -43,6 +44,8 @@ def _loss(plan: Plan, stages: Sequence[PaperStage]) -> tuple[float | None, str]:
     if plan.arrival_kind != ARRIVE_POISSON:
         return None, ""
     if most == ANY_NUMBER:
+        if may_retry(plan) or may_shed_itself(plan):
+            return None, ""  # what comes to the door is not a Poisson stream
         tokens = int(plan.door[0]["most_debt"]) // int(plan.door[0]["token"]) + 1
         if tokens > MOST_TOKENS:
             return None, ""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.core.admission import PARTS, bounds_flight
+from simulator.core.admission import PARTS, bounds_flight, may_shed, most_out
 from simulator.core.plan import F8, NEVER_NS, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
@@ -49,8 +49,8 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
 
 
 def certainly_busiest(plan: Plan, lasts_s: float = math.inf) -> float:
-    """As ``busiest``, of what is certain (``certain_demands``); 0 where clients wait, or a door may shed."""
-    return 0.0 if plan.clients or len(plan.door) else _most(plan, lasts_s)
+    """As ``busiest``, of what is certain (``certain_demands``); 0 where clients wait, or some may be shed."""
+    return 0.0 if plan.clients or may_shed(plan) else _most(plan, lasts_s)
 
 
 def busiest_at_one(plan: Plan) -> float:
@@ -66,10 +66,11 @@ def may_pile_up(plan: Plan) -> bool:
     """Whether more may come than is done where nothing bounds a queue: where all that is asked comes so far.
 
     A stage that refuses what does not fit, or withdraws what is late, has bounded queues; not its mergers. Clients that
-    wait are only so many, and so are queries in flight where a door counts them. Its rate lets so many in.
+    wait are only so many, and so are queries in flight where a door or clients count them. Its rate lets so many in.
     """
     rate_per_s = admitted_per_s(plan)
-    for stage in () if plan.clients or bounds_flight(plan) else stages_of(plan):
+    is_bounded = bounds_flight(plan) or most_out(plan) or (plan.clients and not len(plan.open_ns))
+    for stage in () if is_bounded else stages_of(plan):
         is_bounded = stage.is_limited or (stage.cancels and stage.may_time_out)
         if not is_bounded and float(utilisation_of(stage, rate_per_s).max()) >= FULL:
             return True

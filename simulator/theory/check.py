@@ -199,12 +199,14 @@ def _waits_or_thinks(traces: Sequence[Trace], clients: int) -> Finding:
     expected = observed = 0
     for trace in traces:
         begin_ns, end_ns = int(trace.arrival_ns[trace.first_measured]), int(trace.arrival_ns[-1])
-        ended_ns = trace.ended_ns(slice(0, len(trace.arrival_ns)))
+        waits = trace.client_of >= 0
+        ended_ns, arrival_ns = trace.ended_ns(slice(0, len(waits)))[waits], trace.arrival_ns[waits]
+        client_of = trace.client_of[waits]
         expected += clients * (end_ns - begin_ns)
-        observed += _inside_ns(trace.arrival_ns, np.where(ended_ns < 0, end_ns, ended_ns), begin_ns, end_ns)
-        order = np.lexsort((trace.arrival_ns, trace.client_of))
-        is_first = np.diff(trace.client_of[order], prepend=-1) > 0
-        since_ns, until_ns = np.zeros_like(ended_ns), trace.arrival_ns[order]
+        observed += _inside_ns(arrival_ns, np.where(ended_ns < 0, end_ns, ended_ns), begin_ns, end_ns)
+        order = np.lexsort((arrival_ns, client_of))
+        is_first = np.diff(client_of[order], prepend=-1) > 0
+        since_ns, until_ns = np.zeros_like(ended_ns), arrival_ns[order]
         since_ns[1:] = np.where(is_first[1:], 0, ended_ns[order[:-1]])
         observed += _inside_ns(since_ns, until_ns, begin_ns, end_ns)
         last = ended_ns[order[np.append(is_first[1:], True)]]

@@ -29,19 +29,24 @@ def least_s(plan: Plan) -> float:
 
 
 def most_per_s(plan: Plan) -> float:
-    """Queries that its clients can be answered, at most: min(N / (R + Z), 1 / D)."""
+    """Queries that its clients can be answered, at most: min(N / (R + Z), 1 / D).
+
+    Clients that give up, or shed what they send, may send as many as if nothing took time.
+    """
+    if len(plan.patience):
+        return plan.clients / max(1e-9, think_of(plan).mean())
     alone_s, most_s = least_s(plan), busiest_at_one(plan)
     waiting_per_s = plan.clients / (alone_s + max(1e-9, think_of(plan).mean()))
     return min(waiting_per_s, 1 / most_s) if most_s > 0 else waiting_per_s
 
 
 def closed_load(plan: Plan) -> ClosedLoad | None:
-    """What is known of a plan's clients; None of an open load."""
-    if not plan.clients:
+    """What is known of a plan's clients; None of an open load, and of clients beside others."""
+    if not plan.clients or len(plan.open_ns):
         return None
     alone_s, most_s = least_s(plan), busiest_at_one(plan)
     think_s = think_of(plan).mean()
     known = [one.value_s for one in of_clients(plan, stages_of(plan)) if (one.statistic, one.stage) == ("mean", None)]
     exact_per_s = plan.clients / (known[0] + think_s) if known else None
-    enough = (alone_s + think_s) / most_s if most_s > 0 else None
+    enough = (alone_s + think_s) / most_s if most_s > 0 and not len(plan.patience) else None
     return ClosedLoad(plan.clients, think_s, most_per_s(plan), enough, exact_per_s)

@@ -32,7 +32,7 @@ NEAR_ATOM = 0.02
 def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> list[Prediction]:
     """What theory knows at a constant rate, or of clients; ``utilisation`` is that of the busiest station."""
     if plan.clients:
-        return of_clients(plan, stages)
+        return [] if len(plan.open_ns) else of_clients(plan, stages)
     if len(plan.patience):
         return []
     if len(plan.door):

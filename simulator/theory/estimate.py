@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.core.admission import bounds_flight
+from simulator.core.admission import bounds_flight, most_out
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
@@ -246,10 +246,12 @@ def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
 
 
 def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variability: float) -> float:
-    if stage.plan.clients:
+    if stage.plan.clients and not len(stage.plan.open_ns):
         return float(stage.plan.clients)  # no more can be ahead of anybody
     if bounds_flight(stage.plan):
         return float(stage.plan.door[0]["most"])
+    if most_out(stage.plan) > 0:
+        return float(most_out(stage.plan))
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2

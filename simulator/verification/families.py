@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simulator.verification.lookups import cached
+from simulator.verification.lookups import beside, cached
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
-LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup")
-RANKED, CLOSED = ("prio", "prio_c"), ("closed", "closed_tandem")
+LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup", "bulkhead")
+RANKED, CLOSED, BESIDE = ("prio", "prio_c"), ("closed", "closed_tandem"), ("closed_beside",)
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -31,7 +31,7 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
     """The scenario of a row, without its ``run``."""
     if family in (*RANKED, *CLOSED):
         return by_priority(given) if family in RANKED else of_clients(given)
-    ways = (EMPTY, empty_system), (BATCHED, batched), (LIMITED, limited), (FUNNELS, several_stages)
+    ways = (EMPTY, empty_system), (BATCHED, batched), (LIMITED, limited), (FUNNELS, several_stages), (BESIDE, beside)
     return next((made for families, made in ways if family in families), one_stage)(family, given)
 
 
@@ -178,16 +178,16 @@ def by_priority(given: dict[str, str]) -> dict[str, Any]:
 
 def limited(family: str, given: dict[str, str]) -> dict[str, Any]:
     """A server, or several, with room for so many, there or behind a door; who comes beyond is lost."""
-    if family in ("admitted", "bucket", "giveup"):
+    if family in ("admitted", "bucket", "giveup", "bulkhead"):
         one = stage("one", "1ns" if family == "bucket" else exponential(1.0), workers=int(given.get("c", 1)))
         door = {"rate": f"{given['r']}/s", "burst": given["b"]} if "b" in given else {"max_in_flight": given.get("K")}
-        more = {"client": {"timeout": f"{given['tau']}s"}} if "tau" in given else {"admission": door}
+        client = {"limit": given["K"]} if family == "bulkhead" else {"timeout": f"{given.get('tau')}s"}
+        more = {"client": client} if family in ("giveup", "bulkhead") else {"admission": door}
         return {**scenario(float(given["lam"]), one), **more}
     if family == "erlangb":
         return scenario(float(given["a"]), stage("one", exponential(1.0), workers=int(given["c"]), queue={"limit": 0}))
     law, workers = (f"{given['D']}s", 1) if family == "md1K" else (exponential(1.0), int(given["c"]))
-    queue = {"limit": int(given["K"]) - workers}
-    return scenario(float(given["lam"]), stage("one", law, workers=workers, queue=queue))
+    return scenario(float(given["lam"]), stage("one", law, workers=workers, queue={"limit": int(given["K"]) - workers}))
 
 
 def stopped(given: dict[str, str]) -> dict[str, Any]:

@@ -11,3 +11,10 @@ def cached(given: dict[str, str]) -> dict[str, Any]:
     popularity = {"kind": "zipf", "s": float(given["zipf"]), "catalogue": int(given["N"])}
     cache = {"size": int(given["C"]), "popularity": popularity}
     return {"name": "one", "model": {"kind": "time", "law": f"{ASKED_S!r}s"}, "cache": cache}
+
+
+def beside(_: str, given: dict[str, str]) -> dict[str, Any]:
+    """Clients that wait beside a Poisson stream, at one exponential server."""
+    one = {"name": "one", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}}
+    clients = {"count": int(given["N"]), "think": {"kind": "exponential", "mean": f"{given['Z']}s"}}
+    return {"name": "system", "load": {"rate": f"{given['lam']}/s", "clients": clients}, "stages": [one]}

@@ -23,6 +23,7 @@ VERIFIED: dict[str, Known] = {
     ),
     "closed": Known("clients that wait, exponential servers: M/M/c//N", "Feller (1957); Sevcik and Mitrani (1981)"),
     "closed_tandem": Known("clients that wait, two stages of exponential service", "Reiser and Lavenberg (1980)"),
+    "closed_beside": Known("clients that wait beside a Poisson stream, one server", "Baskett et al. (1975)"),
     "breakdown": Known(
         "M/G/1 whose server stops, and goes on where it was",
         "White and Christie (1958); Avi-Itzhak and Naor (1963)",
@@ -51,6 +52,7 @@ VERIFIED: dict[str, Known] = {
     "admitted": Known("M/M/c with so many in flight at most", "Erlang (1917); Gross and Harris (1998), section 2.4"),
     "bucket": Known("a bucket of tokens before a Poisson stream: M/D/1/K", "Keilson (1966); Gross and Harris (1998)"),
     "giveup": Known("M/M/1 whose clients give up, and tell nobody", "Kleinrock (1975), section 5.7"),
+    "bulkhead": Known("M/M/c whose clients send so many at once at most", "Erlang (1917); Gross and Harris (1998)"),
     "mm1ps": Known("tasks that share a worker", "Coffman, Muntz and Trotter (1970); Kleinrock (1976), section 4.4"),
     "redd": Known("copies at some replicas, cancelled when one is served", "Gardner et al. (2017)"),
     "fullrep": Known("copies at every replica, cancelled when one is served", "Gardner et al. (2015)"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from attempt_plans import attempt_plans
+from attempt_plans import apart, attempt_plans, guarded_plans, in_step
 from closed_plans import closed_plans
 from door_plans import door_plans
 from held import Broken, drawn, law
@@ -1001,3 +1001,75 @@ def scaled_open_walk() -> None:
 def scaled_hold() -> None:
     """test_scaling.py: as many serve as the rules ask for, and nobody is sent to others."""
     hold_on(SCALED, 100)
+
+
+#: Plans whose clients shed attempts themselves; and such behind a door.
+KEPT_BACK = guarded_plans(**SHEDDING)
+
+
+def processes_agree() -> None:
+    """test_breakers.py: both engines shed the same attempts for clients."""
+    agree_on(KEPT_BACK, 200)
+
+
+def processes_hold() -> None:
+    """test_breakers.py: a process sheds attempts by the rule alone."""
+    hold_on(KEPT_BACK, 200)
+
+
+def processes_door_hold() -> None:
+    """test_breakers.py: the same, behind a door."""
+    hold_on(guarded_plans(door=True, **SHEDDING), 200)
+
+
+def processes_apart_hold() -> None:
+    """test_breakers.py: the same, where attempts end as far apart as a window is long."""
+    hold_on(apart(), 30)
+
+
+def processes_walk() -> None:
+    """test_breakers.py: the walk sheds the same attempts."""
+    walk_as_on(KEPT_BACK, 200)
+
+
+#: Plans whose clients wait, give up and try again.
+GIVING_UP = attempt_plans(closed=True, **SHEDDING)
+
+
+def waiting_agree() -> None:
+    """test_closed_attempts.py: both engines find the same attempts of clients that wait."""
+    agree_on(GIVING_UP, 200)
+
+
+def waiting_in_step_agree() -> None:
+    """test_closed_attempts.py: the same, where retries and thoughts end together."""
+    agree_on(in_step(), 60)
+
+
+def waiting_paid_hold() -> None:
+    """test_closed_attempts.py: every client comes when it has thought, also where retries are paid for."""
+    hold_on(attempt_plans(closed=True, door=False, paid=True, **SHEDDING), 150)
+
+
+def waiting_walk() -> None:
+    """test_closed_attempts.py: the walk finds the same attempts."""
+    walk_as_on(GIVING_UP, 150)
+
+
+#: Plans whose clients wait beside others.
+OTHERS = closed_plans(beside=True, **SHEDDING)
+
+
+def others_agree() -> None:
+    """test_clients_beside.py: both engines find the same arrivals of both."""
+    agree_on(OTHERS, 200)
+
+
+def others_hold() -> None:
+    """test_clients_beside.py: others come when the plan says, clients when they have thought."""
+    hold_on(OTHERS, 200)
+
+
+def others_paid_agree() -> None:
+    """test_clients_beside.py: both engines find the same, where retries are paid for."""
+    agree_on(attempt_plans(closed=True, beside=True, door=False, paid=True, **SHEDDING), 200)

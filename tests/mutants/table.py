@@ -35,7 +35,7 @@ ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_wit
 GATHERING = "core/gathering.py"
 TIMES, LONGER = "engines/reference/times.py", "engines/compiled/longer.py"
 LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name in ("agree", "hold", "walk"))
-BESIDE_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
+OTHERS_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
 NEIGHBOURS = "core/neighbours.py"
 SLOW_AGREE, SLOW_WALK = (f"sample_paths.slow_{name}" for name in ("agree", "walk"))
 OUT_AGREE, OUT_HOLD, OUT_WALK = (f"sample_paths.out_{name}" for name in ("agree", "hold", "walk"))
@@ -288,7 +288,7 @@ ENGINES = (
         NEIGHBOURS,
         'first = machine % across * stages[stage]["per_machine"]',
         "first = machine % across",
-        BESIDE_AGREE,
+        OTHERS_AGREE,
     ),
     Mutant(
         "neighbours' luck is not cut",
@@ -3043,6 +3043,7 @@ TAKEN_BY = (
 
 
 CLIENTS, FOUND, ASKED = "core/clients.py", "engines/compiled/clients.py", "engines/reference/clients.py"
+THINKING = "engines/compiled/thinking.py"
 CLOSED = (
     Mutant(
         "a client thinks for 2 ns at least",
@@ -3064,14 +3065,14 @@ CLOSED = (
         "outages count from the first query",
         "E8",
         CLIENTS,
-        "int(before.arrival_ns[plan.first_measured])",
+        "int(before.arrival_ns[first[plan.first_measured]])",
         "int(before.arrival_ns[0])",
         "sample_paths.closed_out_walk",
     ),
     Mutant(
         "every other thought of a client is left out",
         "E1",
-        FOUND,
+        THINKING,
         "kept.thoughts[client] += 1",
         "kept.thoughts[client] += 2",
         "sample_paths.closed_agree",
@@ -3103,7 +3104,7 @@ CLOSED = (
     Mutant(
         "of those who come at one instant the last is the first",
         "E1",
-        FOUND,
+        THINKING,
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)",
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, -client, rules.NOTHING)",
         "sample_paths.closed_agree",
@@ -3279,16 +3280,16 @@ ATTEMPTS = (
         "a retry is lent",
         "E8",
         RETRYING,
-        'if teller[0]["saved"] < RETRY:',
-        'if teller[0]["saved"] < RETRY // 2:',
+        'if processes[process]["saved"] < RETRY:',
+        'if processes[process]["saved"] < RETRY // 2:',
         "sample_paths.attempts_paid_walk",
     ),
     Mutant(
         "a query pays twice for retries",
         "E8",
         RETRYING,
-        'teller[0]["saved"] + patience[0]["ratio"])',
-        'teller[0]["saved"] + 2 * patience[0]["ratio"])',
+        'processes[process]["saved"] + patience[0]["ratio"]',
+        'processes[process]["saved"] + 2 * patience[0]["ratio"]',
         "sample_paths.attempts_paid_walk",
     ),
     Mutant(
@@ -3437,6 +3438,189 @@ SCALED = (
 )
 
 
+BREAKERS, KEEPING_BACK = "core/breakers.py", "engines/compiled/processes.py"
+PROCESSES = (
+    Mutant(
+        "one attempt more than its limit is out",
+        "S1",
+        BREAKERS,
+        'if 0 <= patience[0]["limit"] <= processes[process]["out"]:',
+        'if 0 <= patience[0]["limit"] < processes[process]["out"]:',
+        "sample_paths.processes_hold",
+    ),
+    Mutant(
+        "a breaker opens only above its share",
+        "S1",
+        BREAKERS,
+        'processes[process]["bad"] * ALL >= patience[0]["errors"] * ended:',
+        'processes[process]["bad"] * ALL > patience[0]["errors"] * ended:',
+        "sample_paths.processes_hold",
+    ),
+    Mutant(
+        "a breaker probes a nanosecond late",
+        "E8",
+        BREAKERS,
+        'now - opened_ns < patience[0]["open_ns"]):',
+        'now - opened_ns <= patience[0]["open_ns"]):',
+        "sample_paths.processes_walk",
+    ),
+    Mutant(
+        "a breaker closes whatever comes of its probe",
+        "E8",
+        BREAKERS,
+        'processes[process]["opened_ns"] = ended_ns if bad == 1 else NONE',
+        'processes[process]["opened_ns"] = NONE',
+        "sample_paths.processes_walk",
+    ),
+    Mutant(
+        "what is as old as the window is in it",
+        "S1",
+        BREAKERS,
+        'windows[first, AT] <= ended_ns - patience[0]["window_ns"]:',
+        'windows[first, AT] < ended_ns - patience[0]["window_ns"]:',
+        "sample_paths.processes_apart_hold",
+    ),
+    Mutant(
+        "who is over at that instant is still out",
+        "E1",
+        KEEPING_BACK,
+        "next_instant(kept.telling, kept.news, which) <= now:",
+        "next_instant(kept.telling, kept.news, which) < now:",
+        "sample_paths.processes_agree",
+    ),
+    Mutant(
+        "a process hears well of who was given up",
+        "E1",
+        TRYING,
+        "tell(kept, row, now, rules.ONE)",
+        "tell(kept, row, now, rules.NOTHING)",
+        "sample_paths.processes_agree",
+    ),
+    Mutant(
+        "all processes have one budget",
+        "E1",
+        TRYING,
+        "pays(given.patience, kept.processes, query % kept.processes.shape[0])",
+        "pays(given.patience, kept.processes, rules.NOTHING)",
+        "sample_paths.processes_agree",
+    ),
+    Mutant(
+        "a door looks at whom their process has shed",
+        "S1",
+        "engines/reference/door.py",
+        "if self.decides and self.shed[query] == ADMITTED and not",
+        "if self.decides and not",
+        "sample_paths.processes_door_hold",
+    ),
+)
+
+
+WAITING_AGREE = "sample_paths.waiting_agree"
+GIVING_UP = (
+    Mutant(
+        "a client that cannot pay for a retry thinks longer",
+        "E1",
+        TRYING,
+        "thinks(given, kept, clock, kept.sender[query], now)",
+        "thinks(given, kept, clock, kept.sender[query], now + 1)",
+        WAITING_AGREE,
+    ),
+    Mutant(
+        "a client that has tried often enough never comes back",
+        "E1",
+        TRYING,
+        "return True\n    return come_back(given, kept, clock, row, now)",
+        "return True\n    return True",
+        WAITING_AGREE,
+    ),
+    Mutant(
+        "who has thought comes before whose retry is due",
+        "E1",
+        "engines/reference/attempts.py",
+        "self.model.clock, self.queries, 2 * self.queries.queries + client",
+        "self.model.clock, self.queries, client",
+        "sample_paths.waiting_in_step_agree",
+    ),
+    Mutant(
+        "all attempts are the first client's",
+        "E1",
+        TRYING,
+        "kept.client_of[row] = kept.sender[query]",
+        "kept.client_of[row] = 0",
+        WAITING_AGREE,
+    ),
+    Mutant(
+        "the window of clients that wait is as long as that of their attempts",
+        "E8",
+        CLIENTS,
+        "window_of(found.arrival_ns[firsts], plan.first_measured)",
+        "window_of(found.arrival_ns, plan.first_measured)",
+        "sample_paths.waiting_walk",
+    ),
+    Mutant(
+        "a client is said to think from twice the pause on",
+        "S1",
+        RETRYING,
+        "settled[query] += pause_ns(",
+        "settled[query] += 2 * pause_ns(",
+        "sample_paths.waiting_paid_hold",
+    ),
+)
+
+
+OTHERS_AGREE = "sample_paths.others_agree"
+OTHERS = (
+    Mutant(
+        "who comes beside clients comes after them",
+        "E1",
+        THINKING,
+        "given.open_ns[beside] == now:",
+        'given.open_ns[beside] == now and (kept.thinking[0]["size"] == 0 or kept.comes[0, 0] > now):',
+        OTHERS_AGREE,
+    ),
+    Mutant(
+        "every other of those who come beside clients is left out",
+        "E1",
+        THINKING,
+        'kept.teller[0]["beside"] += 1',
+        'kept.teller[0]["beside"] += 2',
+        OTHERS_AGREE,
+    ),
+    Mutant(
+        "who comes beside clients is the last of them",
+        "E1",
+        THINKING,
+        "        return NOBODY\n",
+        "        return kept.thoughts.shape[0] - 1\n",
+        OTHERS_AGREE,
+    ),
+    Mutant(
+        "who comes beside clients is the first of them to the reference engine",
+        "S1",
+        ASKED,
+        "self.arrival_ns[query], self.client_of[query] = instant, NOBODY",
+        "self.arrival_ns[query], self.client_of[query] = instant, 0",
+        "sample_paths.others_hold",
+    ),
+    Mutant(
+        "of those who come beside clients all but the first are left out",
+        "S1",
+        ASKED,
+        "in enumerate(self.model.plan.open_ns.tolist()):",
+        "in enumerate(self.model.plan.open_ns.tolist()[:1]):",
+        "sample_paths.others_hold",
+    ),
+    Mutant(
+        "who comes beside clients and cannot pay makes a client think",
+        "E1",
+        TRYING,
+        "is_closed = is_closed and kept.sender[query] >= 0",
+        "is_closed = is_closed and kept.sender[query] >= -1",
+        "sample_paths.others_paid_agree",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3469,6 +3653,9 @@ TABLES = (
     *ATTEMPTS,
     *SAME_WORK,
     *SCALED,
+    *PROCESSES,
+    *GIVING_UP,
+    *OTHERS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -307,12 +307,6 @@ def test_what_may_not_be_said(client, path, said):
     assert said in problems[path], problems
 
 
-def test_clients_that_wait_do_not_give_up():
-    closed = {"arrivals": {"kind": "closed", "clients": 3, "think": "5ms"}}
-    with pytest.raises(ScenarioError, match="do not give up in this version"):
-        scenario_from_dict({**scenario_of().resolved(), "load": closed})
-
-
 @slow
 def test_a_retry_storm_outlives_its_cause_and_a_budget_ends_it():
     """Of twenty replications each: without a budget nobody is answered long after the stall, with one all are."""

@@ -85,7 +85,10 @@ def finding(plan: Plan, until: int, event_by_event: Collection[int], kind: type[
     slow = event_by_event if is_ahead and not event_by_event else everything
     if are_attempts_unknown(plan):
         run = kind(unbounded(plan, arrival_ns), False, slow, arrival_ns, fresh=plan)
-        run.given.entering_ns[0] = plan.arrival_ns[0]
+        if not are_unknown(plan):
+            run.given.entering_ns[0] = plan.arrival_ns[0]
+        elif not begin(run.given, run.kept):
+            raise BeyondTimeError
         return run
     run = kind(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
     if are_unknown(plan) and not begin(run.given, run.kept):

@@ -7,32 +7,25 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from simulator.core import rules
+from simulator.core import columns, rules
 from simulator.core.columns import COMPLETE, PARTIAL, TIMED_OUT, UNFINISHED
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.core.retrying import affords, pause_ns, pays
 from simulator.engines.compiled.door import land
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
+from simulator.engines.compiled.processes import tell
 from simulator.engines.compiled.records import Given, Kept
+from simulator.engines.compiled.thinking import come_back, fresh_comes_ns, look_out, take_thinker, thinks
+
+#: What comes of a query that arrives; int64 cannot tell when its client comes back; none does, for want of a budget.
+ADMITTED, TURNED_AWAY, BEYOND, NOBODY = range(4)
 
 
 @formula
 def the_list(kept: Kept) -> int:
     """The number of the only list of clients that pause; no literal, for which kernels would be compiled twice."""
     return kept.pausing.shape[0] - rules.ONE  # type: ignore[no-any-return]
-
-
-@kernel
-def look_for_next(given: Given, kept: Kept, cursor: int) -> None:
-    """Note when the next attempt comes, as far as it is known."""
-    if cursor >= given.entering_ns.shape[0]:
-        return
-    fresh = kept.teller[0]["fresh"]
-    at_ns = given.fresh_ns[fresh] if fresh < given.fresh_ns.shape[0] else NEVER_NS
-    if kept.pausing[0]["size"] > 0:
-        at_ns = min(at_ns, next_instant(kept.pausing, kept.again, the_list(kept)))
-    given.entering_ns[cursor] = at_ns
 
 
 @kernel
@@ -44,47 +37,57 @@ def tries_again(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bo
         if at_ns >= NEVER_NS:
             return False
         put(kept.pausing, kept.again, the_list(kept), at_ns, query, number + 1)
-        look_for_next(given, kept, clock[0]["cursor"])
-    return True
+        look_out(given, kept, clock[0]["cursor"])
+        return True
+    return come_back(given, kept, clock, row, now)
 
 
 @kernel
-def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
-    """Whether whoever comes now sends its query, as this attempt; not so where its budget does not hold a retry."""
+def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> int:
+    """Whether whoever comes now sends its query, as this attempt: ADMITTED.
+
+    NOBODY: its budget does not hold a retry; BEYOND: and int64 cannot tell when its client comes back.
+    """
     fresh = kept.teller[0]["fresh"]
     query, number, which = fresh, 0, the_list(kept)
-    is_fresh = fresh < given.fresh_ns.shape[0] and given.fresh_ns[fresh] == now
+    is_fresh = fresh_comes_ns(given, kept) == now
     if kept.pausing[0]["size"] > 0 and next_instant(kept.pausing, kept.again, which) == now:
         first = kept.pausing[0]["first"]
         if not is_fresh or kept.again[first, L_ORDER] < fresh:
             is_fresh = False
             query, number = kept.again[first, L_ORDER], kept.again[first, L_WHAT]
             take(kept.pausing, kept.again, which)
+    is_closed = given.think_law.shape[0] > 0
     if is_fresh:
         kept.teller[0]["fresh"] += 1
-        pays(given.patience, kept.teller)
-    elif not affords(given.patience, kept.teller):
+        pays(given.patience, kept.processes, query % kept.processes.shape[0])
+        if is_closed:
+            kept.sender[query] = take_thinker(given, kept, now)
+    elif not affords(given.patience, kept.processes, query % kept.processes.shape[0]):
         clock[0]["cursor"] = row
-        look_for_next(given, kept, row)
-        return False
+        look_out(given, kept, row)
+        is_closed = is_closed and kept.sender[query] >= 0
+        if is_closed and not thinks(given, kept, clock, kept.sender[query], now):
+            return BEYOND
+        return NOBODY
     kept.query_of[row], kept.number[row] = query, number
+    if is_closed:
+        kept.client_of[row] = kept.sender[query]
     kept.work[row] = given.fresh_work[query]
     if kept.class_of.shape[0] > 0:
         kept.class_of[row] = given.fresh_class[query]
     kept.teller[0]["open"] += 1
     given.entering_ns[row] = now
-    look_for_next(given, kept, row + 1)
-    return True
+    look_out(given, kept, row + 1)
+    return ADMITTED
 
 
 @kernel
 def closes(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
-    """An attempt is over for its client; whether int64 can tell what follows, unless it was answered."""
-    if given.patience.shape[0] == 0:
-        return True
+    """An attempt is over for its client; whether int64 can tell what follows."""
     kept.teller[0]["open"] -= 1
     if kept.outcome[row] == COMPLETE or kept.outcome[row] == PARTIAL:
-        return True
+        return come_back(given, kept, clock, row, now)
     return tries_again(given, kept, clock, row, now)
 
 
@@ -95,7 +98,7 @@ def next_limit(given: Given, kept: Kept, cursor: int) -> int:
         return NEVER_NS
     row = kept.teller[0]["settled"]
     while row < cursor:
-        is_shed = kept.shed.shape[0] > 0 and kept.shed[row] == 1
+        is_shed = kept.shed.shape[0] > 0 and kept.shed[row] != columns.ADMITTED
         if not is_shed and (kept.outcome[row] == UNFINISHED or kept.outcome[row] == TIMED_OUT):
             break
         row += 1
@@ -111,6 +114,7 @@ def gives_up(given: Given, kept: Kept, clock: Rows) -> bool:
     kept.outcome[row] = TIMED_OUT
     kept.teller[0]["settled"] = row + 1
     land(kept, row, now)
+    tell(kept, row, now, rules.ONE)
     return closes(given, kept, clock, row, now)
 
 

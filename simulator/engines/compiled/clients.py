@@ -10,35 +10,28 @@ compile what comes out.
 """
 
 from simulator.core import rules
-from simulator.core.clients import begins_ns, thinks_ns
-from simulator.core.columns import COMPLETE
-from simulator.core.jit import formula, kernel, passage
+from simulator.core.clients import begins_ns
+from simulator.core.columns import COMPLETE, FAILED
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, has_room, leave_stage
-from simulator.engines.compiled.attempts import all_over, closes, gives_up, is_sent, next_limit
+from simulator.engines.compiled.attempts import (
+    ADMITTED,
+    BEYOND,
+    TURNED_AWAY,
+    all_over,
+    closes,
+    gives_up,
+    is_sent,
+    next_limit,
+)
 from simulator.engines.compiled.door import is_shed, land
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
+from simulator.engines.compiled.processes import is_kept_back, tell
 from simulator.engines.compiled.records import ANSWERS, CLOSING, LEAVE, LISTS, Given, Kept
-
-#: What comes of a query that arrives; int64 cannot tell when its client comes back; none does, for want of a budget.
-ADMITTED, TURNED_AWAY, BEYOND, NOBODY = range(4)
-
-
-@formula
-def the_list(kept: Kept) -> int:
-    """The number of the only list of those who think; no literal, for which kernels would be compiled twice."""
-    return kept.thinking.shape[0] - rules.ONE  # type: ignore[no-any-return]
-
-
-@passage
-def look_out(given: Given, kept: Kept, cursor: int) -> None:
-    """Note when the next query arrives, as far as it is known."""
-    if cursor < given.entering_ns.shape[0]:
-        given.entering_ns[cursor] = NEVER_NS
-        if kept.thinking[0]["size"] > 0:
-            given.entering_ns[cursor] = next_instant(kept.thinking, kept.comes, the_list(kept))
+from simulator.engines.compiled.thinking import come_back, look_out, take_thinker, the_list
 
 
 @kernel
@@ -53,50 +46,38 @@ def begin(given: Given, kept: Kept) -> bool:
     return True
 
 
-@kernel
-def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
-    """A query is over: its client thinks, and comes back. Whether int64 can tell when; of other loads nothing."""
-    if given.think_law.shape[0] == 0:
-        return True
-    client = kept.client_of[query]
-    think_ns = thinks_ns(given.run, given.think_law, given.parts, given.points, client, kept.thoughts[client])
-    if now + think_ns >= NEVER_NS:
-        return False
-    put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)
-    look_out(given, kept, clock[0]["cursor"])
-    return True
-
-
 @passage
 def over(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
     """A query that was admitted is over; whether int64 can tell when its client comes back."""
     land(kept, query, now)
-    if not closes(given, kept, clock, query, now):
-        return False
+    tell(kept, query, now, rules.NOTHING if kept.outcome[query] != FAILED else rules.ONE)
+    if given.patience.shape[0] > 0:
+        return closes(given, kept, clock, query, now)
     return come_back(given, kept, clock, query, now)
 
 
 @kernel
 def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int:
     """Somebody sends this query, which is ADMITTED, or TURNED_AWAY, or BEYOND what int64 can tell."""
-    if given.think_law.shape[0] > 0:
-        send_query(given, kept, query)
-    if given.patience.shape[0] > 0 and not is_sent(given, kept, clock, query, now):
-        return NOBODY
-    if not is_shed(given, kept, query, now):
-        return ADMITTED
-    if not closes(given, kept, clock, query, now):
-        return BEYOND
+    if given.patience.shape[0] > 0:
+        came = is_sent(given, kept, clock, query, now)
+        if came != ADMITTED:
+            return came
+    elif given.think_law.shape[0] > 0:
+        send_query(given, kept, query, now)
+    if not is_kept_back(given, kept, query, now):
+        if not is_shed(given, kept, query, now):
+            return ADMITTED
+        tell(kept, query, now, rules.ONE)
+    if given.patience.shape[0] > 0:
+        return TURNED_AWAY if closes(given, kept, clock, query, now) else BEYOND
     return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND
 
 
 @kernel
-def send_query(given: Given, kept: Kept, query: int) -> None:
+def send_query(given: Given, kept: Kept, query: int, now: int) -> None:
     """Whoever has thought sends this query; of several at an instant, the first."""
-    client = kept.comes[kept.thinking[0]["first"], L_ORDER]
-    take(kept.thinking, kept.comes, the_list(kept))
-    kept.client_of[query] = client
-    kept.thoughts[client] += 1
+    kept.client_of[query] = take_thinker(given, kept, now)
     look_out(given, kept, query + 1)
 
 

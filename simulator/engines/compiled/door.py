@@ -8,6 +8,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.admission import admits
+from simulator.core.columns import ADMITTED, BY_DOOR
 from simulator.core.jit import formula, kernel
 from simulator.engines.compiled.events import next_instant, put, take
 from simulator.engines.compiled.records import Given, Kept
@@ -35,5 +36,5 @@ def is_shed(given: Given, kept: Kept, query: int, now: int) -> bool:
     while kept.flights[0]["size"] > 0 and next_instant(kept.flights, kept.ends, which) <= now:
         take(kept.flights, kept.ends, which)
         kept.doorway[0]["in_flight"] -= 1
-    kept.shed[query] = 0 if admits(given.door, kept.doorway, now) else 1
-    return kept.shed[query] == 1  # type: ignore[no-any-return]
+    kept.shed[query] = ADMITTED if admits(given.door, kept.doorway, now) else BY_DOOR
+    return kept.shed[query] != ADMITTED  # type: ignore[no-any-return]

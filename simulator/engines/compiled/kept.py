@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from simulator.core.admission import DOORWAY, has_door
+from simulator.core import breakers
+from simulator.core.admission import DOORWAY, has_door, may_shed_itself
 from simulator.core.clients import are_unknown, is_unknown
 from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import nobody
 from simulator.core.hosted import has_company, kept_width
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, TIME, Plan, Rows
-from simulator.core.retrying import are_attempts_unknown, first_teller, seen
+from simulator.core.retrying import TELLER, are_attempts_unknown, seen
 from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.caches import caches_of
@@ -36,11 +37,12 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
     """
     stages, queries, is_found = len(plan.stages), plan.queries, are_unknown(plan)
     is_sent_again = are_attempts_unknown(plan)
+    is_shed_itself = is_sent_again and may_shed_itself(plan)
     is_at_door, in_flight = is_unknown(plan) and has_door(plan), 0
     if is_at_door:
         in_flight = min(queries, max(0, int(plan.door[0]["most"])))
     outcome = np.zeros(queries, dtype=np.int8)
-    outcome[: len(plan.shed)][plan.shed == 1] = SHED
+    outcome[: len(plan.shed)][plan.shed > 0] = SHED
     is_endless = plan.drain_ns == NEVER_NS and plan.patience_ns == NEVER_NS
     kinds = plan.laws["kind"][CANDIDATES::ROLES]
     columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
@@ -71,12 +73,17 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
         query_of=np.zeros(queries * is_sent_again, dtype=np.int64),
         number=np.zeros(queries * is_sent_again, dtype=np.int64),
+        sender=np.zeros(queries * (is_sent_again and is_found), dtype=np.int64),
         work=np.zeros(queries * is_sent_again),
         class_of=np.zeros(len(plan.class_of) * is_sent_again, dtype=np.int64),
-        teller=first_teller(plan),
+        teller=np.zeros(1, dtype=TELLER),
+        processes=breakers.first_processes(plan),
+        windows=np.zeros((queries * (is_sent_again and breakers.breaks(plan)), 3), dtype=np.int64),
+        telling=np.zeros(1, dtype=records.LIST),
+        news=np.zeros((queries * is_shed_itself, COLUMNS), dtype=np.int64),
         pausing=np.zeros(1, dtype=records.LIST),
         again=np.zeros((queries * is_sent_again, COLUMNS), dtype=np.int64),
-        shed=np.zeros(queries * is_at_door, dtype=np.int8),
+        shed=np.zeros(queries * (is_at_door or is_shed_itself), dtype=np.int8),
         doorway=np.zeros(1, dtype=DOORWAY),
         flights=np.zeros(1, dtype=records.LIST),
         ends=np.zeros((in_flight, COLUMNS), dtype=np.int64),

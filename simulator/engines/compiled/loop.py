@@ -15,9 +15,9 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
-from simulator.engines.compiled.attempts import all_over, gives_up, next_limit
+from simulator.engines.compiled.attempts import ADMITTED, BEYOND, NOBODY, all_over, gives_up, next_limit
 from simulator.engines.compiled.caches import keep_answer
-from simulator.engines.compiled.clients import ADMITTED, BEYOND, NOBODY, comes_in
+from simulator.engines.compiled.clients import comes_in
 from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background

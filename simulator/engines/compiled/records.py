@@ -38,6 +38,7 @@ class Given(NamedTuple):
     #: ahead, where some are shed, when the others arrive
     entering: I8  #: who they are
     think_law: Rows  #: (1,) LAW, while arrivals are found that follow from when queries are over; else none
+    open_ns: I8  #: (queries,) when those come that do beside clients, while arrivals are found; else none
     door: Rows  #: (1,) DOOR, while it is found who is shed; else none
     patience: Rows  #: (1,) PATIENCE, while attempts are found; else none, and no fresh queries
     fresh_ns: I8  #: (queries,) when each is sent first; its work, and its class
@@ -73,12 +74,17 @@ class Kept(NamedTuple):
     comes: I8  #: (clients, COLUMNS) of ``events``: when each comes back, and who it is
     query_of: I8  #: (attempts,) of which query each is one, while they are found; and its number among those
     number: I8
+    sender: I8  #: (queries,) the client of each, if it waits
     work: F8  #: and its work, and its class: ``Given`` has views of both
     class_of: I8
     teller: Rows  #: (1,) TELLER
+    processes: Rows  #: (processes of clients,) PROCESS
+    windows: I8  #: (attempts, 3) of ``breakers``: those that a breaker looks at
+    telling: Rows  #: (1,) LIST of attempts that are over and that their process has not heard of
+    news: I8  #: (attempts, COLUMNS) of ``events``: when each is over, and whether badly; none: processes shed nobody
     pausing: Rows  #: (1,) LIST of queries whose clients pause
     again: I8  #: (queries, COLUMNS) of ``events``: when each is sent again, which it is, and for which time
-    shed: NDArray[np.int8]  #: (queries,) 1: it is shed, while that is found; likewise the next
+    shed: NDArray[np.int8]  #: (queries,) by whom each is, while that is found; likewise the next
     doorway: Rows  #: (1,) DOORWAY
     flights: Rows  #: (1,) LIST of those who are over and were not looked at since
     ends: I8  #: (as many as may be in flight, COLUMNS) of ``events``: when each is over; none: it does not matter

@@ -21,7 +21,7 @@ from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.hosted import is_owner
 from simulator.core.plan import F8, FIFO, I8, NEVER_NS, Plan, Rows
-from simulator.core.retrying import given_up, limits
+from simulator.core.retrying import given_up, limits, shed_by
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
@@ -81,13 +81,13 @@ class Run:
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left, plan.left),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(plan.batch_points, plan.busy_factor),
-            *(plan.slowdowns, plan.outages),
-            plan.slowdown_laws,
+            *(plan.slowdowns, plan.outages, plan.slowdown_laws),
             plan.machine_factor,
             plan.arrival_ns,
             entering_ns=plan.arrival_ns[some] if comes_ns is None else comes_ns,
             entering=some,
             think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
+            open_ns=plan.open_ns if self.finds else plan.open_ns[:0],
             door=plan.door[: int(self.finds)],
             patience=plan.patience[: int(fresh is not None)],
             fresh_ns=plan.arrival_ns[:0] if fresh is None else fresh.arrival_ns,
@@ -306,6 +306,7 @@ class Run:
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
             query_of=plan.query_of,
+            shed_by=shed_by(plan),
             gives_up_ns=limits(plan),
             provided=plan.provided,
             outcome=given_up(plan, plan.arrival_ns, kept.outcome, plan.end_ns),

@@ -6,16 +6,17 @@ What comes of it is simulated again, as any other load.
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
 from typing import Protocol
 
 import numpy as np
 
-from simulator.core import retrying
-from simulator.core.clients import Found
-from simulator.core.columns import FAILED, SHED, UNFINISHED
+from simulator.core import admission, breakers, clients, retrying
+from simulator.core.columns import BY_DOOR, FAILED, SHED, UNFINISHED
 from simulator.core.plan import F8, I8, Plan, Rows
 from simulator.core.rules import ARRIVE, START
-from simulator.engines.reference.clock import At, Clock, Process
+from simulator.engines.reference.clock import At, Clock, Handover, Process
 from simulator.engines.reference.door import Door
 from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.recorder import Recorder
@@ -58,35 +59,85 @@ class Attempts:
         self.query_of: list[int] = []
         self.number: list[int] = []  # of each among those of its query
         self.open: set[int] = set()  # attempts whose client waits
+        self.sender: list[int] = []  # of each query the client that waits; none of an open load
+        self.waiting = [Handover(model.clock) for _ in range(plan.clients)]
         self.due = plan.queries  # fresh queries and retries that may yet come
-        self.teller = retrying.first_teller(plan)
+        self.processes = breakers.first_processes(plan)
+        self.windows = np.zeros((len(arrival_ns), 3), dtype=np.int64)
+        self.over: list[tuple[int, int, int]] = []  # attempts by when they are over: the row, and whether badly
+        self.unheard: set[int] = set()  # attempts that were sent, and whose process does not know that they are over
         model.on_end = self.ended
+        if admission.may_shed_itself(plan):
+            model.door.before = self.shed_by_its_process
 
-    def find(self) -> Found:
+    def find(self) -> clients.Found:
         """Let everything happen until no client waits or pauses."""
         clock = self.model.clock
-        clock.process(self.fresh())
-        self.model.begin()
+        if clients.are_unknown(self.queries):
+            self.model.begin()
+            for client in range(self.queries.clients):
+                clock.process(self.client(client))
+            clock.process(self.beside())
+        else:
+            clock.process(self.fresh())
+            self.model.begin()
         while self.due or self.open:
             self.step()
-        rows = len(self.query_of)
-        shed, nobody = self.model.door.shed[:rows], np.zeros(0, dtype=np.int64)
-        return Found(self.arrival_ns[:rows], nobody, shed, np.array(self.query_of), self.queries.provided)
+        rows, query_of = len(self.query_of), np.array(self.query_of)
+        client_of = np.array(self.sender, dtype=np.int64)[query_of] if self.sender else np.zeros(0, dtype=np.int64)
+        shed, steps = self.model.door.shed[:rows], self.queries.provided
+        return clients.Found(self.arrival_ns[:rows], client_of, shed, query_of, steps)
+
+    def beside(self) -> Process:
+        """Queries that arrive whether clients wait or not: behind those sent again, before those of clients."""
+        plan = self.queries
+        for place, instant in enumerate(plan.open_ns.tolist()):
+            yield At(self.model.clock, instant, ARRIVE, plan.queries + place)
+            query = len(self.sender)
+            if query == plan.queries:
+                return
+            self.sender.append(clients.NOBODY)
+            retrying.pays(plan.patience, self.processes, query % len(self.processes))
+            self.send(query, 0)
+
+    def client(self, client: int) -> Process:
+        """The life of a client that waits: send a query, wait until its last attempt is over, think.
+
+        At one instant it comes behind queries that are sent again.
+        """
+        clock, plan, key = self.model.clock, self.queries, 2 * self.queries.queries + client
+        luck = self.model.run_row, plan.think_law, plan.law_parts, plan.law_points
+        yield At(clock, int(clients.begins_ns(*luck, client)), ARRIVE, key)
+        for thoughts in count(1):
+            query = len(self.sender)
+            if query == plan.queries:
+                return
+            self.sender.append(client)
+            retrying.pays(plan.patience, self.processes, query % len(self.processes))
+            self.send(query, 0)
+            yield self.waiting[client]
+            yield At(clock, clock.now + int(clients.thinks_ns(*luck, client, thoughts)), ARRIVE, key)
+
+    def settle(self, query: int) -> None:
+        """A query is not sent again: its client goes on, if it waits."""
+        if self.sender and self.sender[query] >= 0:
+            self.waiting[self.sender[query]].give()
 
     def fresh(self) -> Process:
         """Queries come when the plan says."""
         for query, instant in enumerate(self.queries.arrival_ns.tolist()):
             yield At(self.model.clock, instant, ARRIVE, query)
-            retrying.pays(self.queries.patience, self.teller)
+            retrying.pays(self.queries.patience, self.processes, query % len(self.processes))
             self.send(query, 0)
 
     def again(self, at: At) -> None:
         """A client has paused: the query is sent again, if the budget holds a retry."""
         query, number = at._value
-        if retrying.affords(self.queries.patience, self.teller):
+        if retrying.affords(self.queries.patience, self.processes, query % len(self.processes)):
             self.send(query, number)
         else:
             self.due -= 1
+            self.settle(query)
 
     def send(self, query: int, number: int) -> None:
         """An attempt begins; its row has the work and the class of its query."""
@@ -103,6 +154,22 @@ class Attempts:
             At(clock, clock.now + self.queries.patience_ns, GIVE_UP, row, self.give_up, row)
         clock.process(self.model.query(row))
 
+    def shed_by_its_process(self, row: int, now: int) -> int:
+        """By what its process sheds an attempt that is due; it hears of those that are over first."""
+        patience, processes = self.queries.patience, self.processes
+        while self.over and self.over[0][0] <= now:
+            ended_ns, one, bad = heappop(self.over)
+            if one in self.unheard:
+                self.unheard.remove(one)
+                process = self.query_of[one] % len(processes)
+                breakers.hears(patience, processes, self.windows, process, one, ended_ns, bad)
+        shed = int(breakers.sheds_itself(patience, processes, self.query_of[row] % len(processes), row, now))
+        if shed <= BY_DOOR:
+            self.unheard.add(row)
+            if self.queries.patience_ns <= retrying.MOST_WAIT_NS:
+                heappush(self.over, (now + self.queries.patience_ns, row, 1))
+        return shed
+
     def give_up(self, at: At) -> None:
         """A client has waited long enough."""
         row = at._value
@@ -115,8 +182,13 @@ class Attempts:
         if row not in self.open or outcome == UNFINISHED:
             return
         self.open.remove(row)
-        if outcome in (FAILED, SHED):
+        is_bad = outcome in (FAILED, SHED)
+        if row in self.unheard:
+            heappush(self.over, (self.model.clock.now, row, int(is_bad)))
+        if is_bad:
             self.retry(row)
+        else:
+            self.settle(self.query_of[row])
 
     def retry(self, row: int) -> None:
         """The client pauses, unless it has tried often enough."""
@@ -125,3 +197,5 @@ class Attempts:
             self.due += 1
             pause_ns = int(retrying.pause_ns(self.model.run_row, self.queries.patience, query, number))
             At(clock, clock.now + pause_ns, ARRIVE, query, self.again, (query, number + 1))
+        else:
+            self.settle(query)

@@ -8,7 +8,8 @@ from itertools import count
 
 import numpy as np
 
-from simulator.core.clients import Find, Found, are_unknown, arrived, begins_ns, known_arrivals, thinks_ns, unbounded
+from simulator.core import clients as rules
+from simulator.core.clients import Find, Found, are_unknown, begins_ns, known_arrivals, thinks_ns, unbounded
 from simulator.core.plan import I8, Plan
 from simulator.core.retrying import are_attempts_unknown, seen
 from simulator.core.rules import ARRIVE
@@ -35,6 +36,7 @@ class Clients:
             model.begin()
             for client in range(model.plan.clients):
                 model.clock.process(self.client(client))
+            model.clock.process(self.beside())
         else:
             model.clock.process(model.arrivals())
             model.begin()
@@ -42,17 +44,27 @@ class Clients:
             self.step()
         return Found(self.arrival_ns, self.client_of, model.door.shed, model.plan.query_of, model.plan.provided)
 
+    def beside(self) -> Process:
+        """Queries that arrive whether clients wait or not, at one instant before those of clients."""
+        for place, instant in enumerate(self.model.plan.open_ns.tolist()):
+            yield At(self.model.clock, instant, ARRIVE, place)
+            if self.sent == len(self.arrival_ns):
+                return
+            query, self.sent = self.sent, self.sent + 1
+            self.arrival_ns[query], self.client_of[query] = instant, rules.NOBODY
+            self.model.clock.process(self.model.query(query))
+
     def client(self, client: int) -> Process:
         """A client's life: send a query, wait until it is over, think."""
-        clock = self.model.clock
-        yield At(clock, int(begins_ns(*self.luck, client)), ARRIVE, client)
+        clock, key = self.model.clock, self.model.plan.queries + client
+        yield At(clock, int(begins_ns(*self.luck, client)), ARRIVE, key)
         for thoughts in count(1):
             if self.sent == len(self.arrival_ns):
                 return
             query, self.sent = self.sent, self.sent + 1
             self.arrival_ns[query], self.client_of[query] = clock.now, client
             yield from self.model.query(query)
-            yield At(clock, clock.now + int(thinks_ns(*self.luck, client, thoughts)), ARRIVE, client)
+            yield At(clock, clock.now + int(thinks_ns(*self.luck, client, thoughts)), ARRIVE, key)
 
 
 def find_with(model_of: Callable[[Plan], Model]) -> Find:
@@ -71,6 +83,6 @@ def find_with(model_of: Callable[[Plan], Model]) -> Find:
             model = model_of(unknown)
             pace = Pace(plan, model) if is_scaled else None
             found = Clients(model, arrival_ns, model.clock.step if pace is None else pace.step).find(there)
-        return found if pace is None else found._replace(provided=pace.finish(arrived(plan, found)))
+        return found if pace is None else found._replace(provided=pace.finish(rules.arrived(plan, found)))
 
     return find

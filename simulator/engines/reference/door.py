@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from simulator.core.admission import DOORWAY, admits, has_door
+from simulator.core.admission import DOORWAY, admits, has_door, may_shed
+from simulator.core.columns import ADMITTED, BY_DOOR
 from simulator.core.plan import Plan
 
 
@@ -13,8 +16,10 @@ class Door:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.decides = has_door(plan) and len(plan.shed) == 0  # else the plan says who is shed
-        self.shed = np.zeros(plan.queries, dtype=np.int8) if self.decides else plan.shed
+        is_found = len(plan.shed) == 0 and may_shed(plan)
+        self.decides = is_found and has_door(plan)  # else the plan says who is shed
+        self.before: Callable[[int, int], int] | None = None  # its client, who may shed it
+        self.shed = np.zeros(plan.queries, dtype=np.int8) if is_found else plan.shed
         self.doorway = np.zeros(1, dtype=DOORWAY)
         self.looked = 0  # at so many queries
         self.under_way: dict[int, int] = {}  # who was admitted and is not over: when its client gives up
@@ -26,9 +31,11 @@ class Door:
             if until_ns > now:
                 break
             self.leave(one)
-        if self.decides:
-            self.shed[query] = not admits(self.plan.door, self.doorway, now)
-        if len(self.shed) and self.shed[query]:
+        if self.before is not None:
+            self.shed[query] = self.before(query, now)
+        if self.decides and self.shed[query] == ADMITTED and not admits(self.plan.door, self.doorway, now):
+            self.shed[query] = BY_DOOR
+        if len(self.shed) and self.shed[query] != ADMITTED:
             return False
         self.under_way[query] = now + self.plan.patience_ns
         return True

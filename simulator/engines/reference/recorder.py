@@ -8,7 +8,7 @@ from simulator.core.columns import HIT, SKIPPED, UNFINISHED, Tasks, in_all_threa
 from simulator.core.failures import time_down
 from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
-from simulator.core.retrying import given_up, limits
+from simulator.core.retrying import given_up, limits, shed_by
 from simulator.core.rules import MOST_NS, add
 from simulator.core.trace import Trace
 from simulator.engines.reference.gather import Copy, Gather
@@ -186,6 +186,7 @@ class Recorder:
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
             query_of=plan.query_of,
+            shed_by=shed_by(plan),
             gives_up_ns=limits(plan),
             provided=plan.provided,
             outcome=given_up(plan, plan.arrival_ns, self.outcome, plan.end_ns),

@@ -120,6 +120,7 @@ OTHERS_SAY = {
     **dict.fromkeys(("retry", "max_retries", "retry_policy", "retrying", "max_attempts"), "client.retries"),
     **dict.fromkeys(("timeouts", "time_out", "request_timeout", "client_timeout"), "client.timeout"),
     **dict.fromkeys(("concurrency_limit", "max_concurrency", "max_inflight", "bulkhead"), "admission.max_in_flight"),
+    **dict.fromkeys(("circuit_breaker", "circuit_breaking", "outlier_detection"), "client.breaker"),
     **dict.fromkeys(("codel", "controlled_delay", "max_wait_in_queue", "queue_timeout"), "stages.queue.delay"),
     **dict.fromkeys(("scheduling", "scheduler", "fcfs", "sjf", "fifo", "lifo", "edf"), "stages.queue.discipline"),
     **dict.fromkeys(("indexing", "compaction", "ingestion", "maintenance", "background_work"), "stages.background"),

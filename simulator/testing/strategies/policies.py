@@ -103,6 +103,8 @@ CLIENTS: list[dict[str, Any] | None] = [
     {"timeout": "30ms"},
     {"timeout": "20ms", "retries": 2, "backoff": {"base": "5ms", "most": "8ms"}},
     {"timeout": "1s", "retries": 1, "backoff": "5ms", "retry_budget": "50%"},
+    {"limit": 2, "processes": 2},
+    {"timeout": "20ms", "retries": 1, "breaker": {"errors": "40%", "window": "50ms", "open": "10ms", "least": 2}},
 ]
 #: What replicas do besides, as written; mostly nothing.
 BACKGROUNDS: list[dict[str, Any]] = [
