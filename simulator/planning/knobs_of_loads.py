@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simulator.base.units import parse_ratio
 from simulator.planning.turning import CHANGE, Knob, scaled, scaled_law, text
 
 
