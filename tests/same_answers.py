@@ -34,7 +34,12 @@ GALLERY = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "scenarios").glob("**/*.yaml") if path.parent.name != "data"
 )
 #: Scenarios whose phases say how long they are.
-PHASED = {"scenarios/ramp.yaml", "scenarios/cold_cache.yaml", "scenarios/retry_storm.yaml"}
+PHASED = {
+    "scenarios/ramp.yaml",
+    "scenarios/cold_cache.yaml",
+    "scenarios/retry_storm.yaml",
+    "scenarios/morning_peak.yaml",
+}
 
 RECOMMENDATION = "scenarios/recommendation.yaml"
 SIZE = [

@@ -3,6 +3,7 @@
 from typing import Any
 
 from attempt_plans import attempt_plans
+from closed_plans import closed_plans
 from door_plans import door_plans
 from hypothesis import strategies as st
 
@@ -60,7 +61,10 @@ def scaled_plans(draw: st.DrawFn, /, *, found: bool | None = None, **narrowed: A
     """
     given = {"replicas": st.integers(2, 5), **NARROWED, **narrowed}
     is_found = draw(st.booleans()) if found is None else found
-    kinds = [door_plans(**given), attempt_plans(**given)] if is_found else [plans(**given)]
+    kinds = [plans(**given)]
+    if is_found:
+        kinds = [door_plans(**given), attempt_plans(**given), attempt_plans(closed=True, **given)]
+        kinds.append(closed_plans(beside=True, **given))
     plan: Plan = draw(st.one_of(kinds))
     may_know = not are_unknown(plan) and not len(plan.patience)
     for stage in range(len(plan.stages)):

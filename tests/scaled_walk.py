@@ -84,12 +84,16 @@ class Decider:
         if row["rule"] not in (HPA, CONCURRENCY):
             needed = []
             for begin in range(now, now + row["delay_ns"] + every, every):
-                come = sum(begin <= instant < begin + every for instant in plan.arrival_ns.tolist())
+                last = int(plan.arrival_ns[-1]) // every
+                some = [begin // every] if begin // every < last else [last, max(0, last - 1)]
+                come = max(sum(period == instant // every for instant in plan.arrival_ns.tolist()) for period in some)
                 needed.append(ceil(Fraction(come * row["demand"], 1000) / (every * workers * target)))
             return max(needed)
         last = self.seen[-row["window"] :]
         if row["rule"] == HPA:
             used = Fraction(sum(one[0] for one in last), sum(one[1] for one in last)) / target
+            begin = now - row["metric_delay_ns"] - row["window"] * every
+            ready = sum(one <= max(0, begin) for one in self.ready)
             tolerance = Fraction(row["tolerance"], 10**6)
             if abs(used - 1) <= tolerance and not (asked > ready and used > 1):
                 return asked

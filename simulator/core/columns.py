@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Tasks:
         return Tasks(*np.ascontiguousarray(rows))
 
     @staticmethod
-    def both(plan: Plan, rows: I8 | None) -> dict[str, Tasks | None]:
+    def both(plan: Plan, rows: I8 | None) -> dict[str, Any]:
         """Of rows (columns, copies) in any order, the tables of tasks of queries, and of those of replicas' own."""
         if rows is None:
             return {"task_table": None, "background_table": None}
@@ -153,6 +154,7 @@ class Columns:
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
     background_table: Tasks | None = None  #: of the tasks of replicas' own, if they have any; only when asked for
+    shed_ns: I8 | None = None  #: where rows are queries that were sent again: when each was sent last
 
     @property
     def completion_ns(self) -> I8:
@@ -177,6 +179,7 @@ class Columns:
             if (is_so := outcome == one).any():
                 over_ns = self.close_ns[:, at].max(axis=0) if one == FAILED else self.arrival_ns[at]
                 over_ns = self.gives_up_ns[at] if one == TIMED_OUT else over_ns
+                over_ns = self.shed_ns[at] if one == SHED and self.shed_ns is not None else over_ns
                 ended_ns = np.where(is_so, over_ns, ended_ns)
         return ended_ns
 

@@ -158,8 +158,9 @@ def up_to(number: int, part: int) -> int:
 def by_utilisation(row: Rows, busy_ns: int, provided_ns: int, ready: int, asked: int) -> int:
     """How many replicas the mean utilisation of those that serve asks for (Kubernetes' horizontal pod autoscaler).
 
-    ``ready`` replicas serve, of ``asked``. Off the target by the tolerance at most nothing changes. If more are needed
-    than there are, those that do not serve yet count as idle, and nothing changes if that makes it enough.
+    ``ready`` replicas have served for all of what was measured, of ``asked``. Off the target by the tolerance at most
+    nothing changes. If more are needed than there are, the others count as idle, and nothing changes if that makes it
+    enough.
     """
     used, aim = busy_ns * WHOLE, provided_ns * int(row["target"])  # of those that serve
     if ready < asked and used > aim:
@@ -200,13 +201,15 @@ def limited(row: Rows, desired: int, asked: int) -> int:
 def needs(arrival_ns: I8, workers: int, row: Rows, target: int) -> list[int]:
     """Of each period, how many replicas do the work of the queries that arrive in it, workers busy for a share.
 
-    No fewer than the least, and no more than the most; later periods are like one without queries.
+    The last one is cut by the end of the load: it needs no fewer than the one before it, and so do all later ones.
     """
     every_ns = int(row["every_ns"])
     arrived = np.bincount(arrival_ns // every_ns) if int(arrival_ns[-1]) < NEVER_NS else np.zeros(1)
     a_replica = every_ns * workers * target * 1000
     work = [queries * int(row["demand"]) * WHOLE for queries in arrived.astype(np.int64).tolist()]
-    return [min(max(up_to(one, a_replica), int(row["least"])), int(row["most"])) for one in work]
+    needed = [up_to(one, a_replica) for one in work]
+    needed[-1] = max(needed[-2:])
+    return needed
 
 
 class Scaler:
@@ -249,10 +252,12 @@ class Scaler:
         if self.row["rule"] == IDEAL:
             first = now // self.every_ns
             coming = self.needs[first : first + 1 + up_to(int(self.row["delay_ns"]), self.every_ns)]
-            return max(coming, default=int(self.row["least"]))
-        whole = self.mean(int(self.row["window"]))
+            return max(coming, default=self.needs[-1])
         if self.row["rule"] == HPA:
-            return by_utilisation(self.row, whole[0], whole[1], ready, asked)
+            window = int(self.row["window"])
+            whole, from_ns = self.mean(window), now - int(self.row["metric_delay_ns"]) - window * self.every_ns
+            measured = sum(instant <= max(0, from_ns) for instant in self.ready)
+            return by_utilisation(self.row, whole[0], whole[1], measured, asked)
         return self.by_tasks(now, ready)
 
     def by_tasks(self, now: int, ready: int) -> int:

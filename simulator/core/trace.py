@@ -54,7 +54,7 @@ def _same(one: Any, two: Any) -> bool:
 #: Tables, which a Trace has where they are asked for.
 TABLES = ("task_table", "background_table")
 #: The columns of a Trace that two engines must agree on.
-COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in (*TABLES, "events"))
+COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in (*TABLES, "events", "shed_ns"))
 #: Of them, those with an entry a replica; those that files of a run do not hold; and those with an entry a query.
 COUNTERS = (
     *("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "window_busy_ns"),

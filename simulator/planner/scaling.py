@@ -5,18 +5,19 @@ from simulator.core.plan import Plan
 from simulator.core.scaling import MOST_INSTANTS, with_scaling
 from simulator.planner import load as loads
 from simulator.scenario import Scenario
+from simulator.scenario.autoscale import is_scaled
 from simulator.theory import stage_demands
 
 
 def with_autoscalers(plan: Plan, scenario: Scenario) -> Plan:
-    """The plan of a scenario, with its autoscalers.
+    """The plan of a scenario, with its autoscalers; one that may change nothing is none.
 
     Raises
     ------
     ScenarioError
         If one would look too often.
     """
-    scaled = [index for index, stage in enumerate(scenario.stages) if stage.autoscale is not None]
+    scaled = [index for index, stage in enumerate(scenario.stages) if is_scaled(stage)]
     demands = stage_demands(plan) if scaled else []
     for index in scaled:
         stage, row = scenario.stages[index], plan.stages[index]

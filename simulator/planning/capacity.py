@@ -13,27 +13,23 @@ from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
 from simulator.planner.load import refuse_clients
 from simulator.planner.plans import Plans
-from simulator.planning import exact, most_clients_result, second_answer, spare
+from simulator.planning import exact, most_clients_result, probe, search, second_answer, spare
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point
 from simulator.planning.level import Level, half_width
 from simulator.planning.most_clients import most_clients
-from simulator.planning.probe import Prober, prepared
 from simulator.planning.refinement import Refinement
-from simulator.planning.search import Probes, binding, fails_below
 from simulator.running.execution import Execution, Here
 from simulator.running.pilot import settled
-from simulator.scenario import Scenario
-from simulator.scenario.given import takes_scenario
+from simulator.scenario import Scenario, given
 from simulator.scenario.slo import Objective
-from simulator.stats import extract, readings, replays, stability
+from simulator.stats import extract, readings, replays, share, stability
 from simulator.stats.means import NOTHING, Interval
-from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
 from simulator.stats.verdicts import Verdict, unseen_of
 from simulator.theory import estimate, is_fastest_empty, zero_load
 
 
-@takes_scenario
+@given.takes_scenario
 def capacity(
     scenario: Scenario,
     *,
@@ -126,7 +122,7 @@ def _searched(
     else:
         refuse_clients(scenario, "capacity", "beside others: sweep --param load.rate=.. and load.clients.count=..")
         plans = Plans.of(scenario)
-        answer = _Search(Refinement(plans, tolerance, prepared(plans, work), budget)).capacity()
+        answer = _Search(Refinement(plans, tolerance, probe.prepared(plans, work), budget)).capacity()
     return replace(answer, notes=(*notes, *answer.notes), spared=spared)
 
 
@@ -135,8 +131,10 @@ def _check(scenario: Scenario) -> None:
     if not any(readings.is_read(slo) for slo in scenario.slos):
         message = "capacity needs an objective that more load can break: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
         problems.append(Problem(scenario.source, 0, 0, "slos", message))
-    if scenario.run.replications < FEWEST_UNITS:
-        message = f"capacity needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
+    if scenario.run.replications < share.FEWEST_UNITS:
+        message = (
+            f"capacity needs at least {share.FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
+        )
         problems.append(Problem(scenario.source, 0, 0, "run.replications", message))
     if problems:
         raise ScenarioError(problems)
@@ -194,7 +192,7 @@ class _Search:
         """The verdict, why it is not found, and the ends of the interval, as logarithms."""
         ends = (level.low, level.high)
         stable = extracts.stability()
-        below = fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
+        below = search.fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
         pairs = zip(self.scenario.slos, verdicts, strict=True)
         failed = [one for one, verdict in pairs if verdict.met is False and not readings.is_read(one)]
         if failed:
@@ -218,8 +216,8 @@ class _Search:
         elif level.needed > 0:
             reason = "; ".join(f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason)
         elif not level.is_supported:
-            seen = f"{shown_exceedances(level.exceedances)} effective bad queries at the crossing"
-            reason = f"{seen}, {FEWEST_EXCEEDANCES} are needed"
+            seen = f"{share.shown_exceedances(level.exceedances)} effective bad queries at the crossing"
+            reason = f"{seen}, {share.FEWEST_EXCEEDANCES} are needed"
         elif stable.verdict != stability.STABLE:
             notes: Sequence[str] = stable.notes
             if not self.scenario.can_lengthen:
@@ -243,10 +241,10 @@ class _Search:
         what = "trace" if self.scenario.load.arrivals.kind == "trace" else what
         return f"a longer {what} would tell, or a wider --tolerance"
 
-    def _unreachable(self, prober: Prober, probes: Probes) -> Capacity:
+    def _unreachable(self, prober: probe.Prober, probes: search.Probes) -> Capacity:
         """No load is within the objectives, or none that is looked at: what an empty system takes says why."""
         lowest = min(probes.seen)
-        place = binding(probes.seen[lowest])
+        place = search.binding(probes.seen[lowest])
         slo, reading = prober.objectives[place], probes.seen[lowest][place]
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
         verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it fails even at {rate}"
@@ -278,7 +276,7 @@ class _Search:
         return self._result(prober, at, INCONCLUSIVE, reason, Interval(value, below, above), ())
 
     def _result(
-        self, prober: Prober, at: float, verdict: str, reason: str, per_s: Interval, verdicts: Sequence[Verdict]
+        self, prober: probe.Prober, at: float, verdict: str, reason: str, per_s: Interval, verdicts: Sequence[Verdict]
     ) -> Capacity:
         paper = estimate(prober.plan_at(at), self.scenario.may_be_exact)
         stage, shard, replica = paper.bottleneck
@@ -324,7 +322,7 @@ class _Search:
     def _binding(self, at: float) -> int:
         """The objective nearest to its bound, or farthest beyond it, at the load probed last nearest to ``at``."""
         seen = next(probes.seen for probes in reversed(self.refinement.looks) if probes.seen)
-        return binding(seen[min(seen, key=lambda load: abs(load - at))])
+        return search.binding(seen[min(seen, key=lambda load: abs(load - at))])
 
 
 def _by_theory(verdict: Verdict) -> bool:

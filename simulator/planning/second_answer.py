@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from simulator.base.errors import ScenarioError
-from simulator.base.formats import exact_rate, format_count, format_duration
+from simulator.base import errors, formats
 from simulator.documents import capacity as documents
 from simulator.planner.plans import Plans
 from simulator.planning import stress, stress_result, triggers
@@ -91,8 +90,8 @@ def of_capacity(
                 back_per_s = rate_per_s
             else:
                 down_per_s = rate_per_s
-    except (BudgetSpentError, ScenarioError) as why:
-        reason = "; ".join(one.message for one in why.problems) if isinstance(why, ScenarioError) else str(why)
+    except (BudgetSpentError, errors.ScenarioError) as why:
+        reason = "; ".join(one.message for one in why.problems) if isinstance(why, errors.ScenarioError) else str(why)
         what = "whether it comes back after a stall was not looked at"
         what = what if not looks.is_back else "loads from which it comes back were looked at no further"
         notes.append(f"{what}: {reason}; shardsim stress {scenario.name}.yaml '{stall.text}' says it of one load")
@@ -119,7 +118,7 @@ class _Looks:
         after_s = max(FOLLOWS * self.stall.lasts_s, stress.AFTER * trial.window_s)
         queries = trial.queries(self.stall, after_s, per_s)
         if self.taken + queries > self.most:
-            raise BudgetSpentError(f"it takes {format_count(queries)} queries a load, more than the search")
+            raise BudgetSpentError(f"it takes {formats.format_count(queries)} queries a load, more than the search")
         self.budget.ask(queries)
         began = time.monotonic()
         cell = trial.cell(self.stall, after_s)
@@ -129,7 +128,9 @@ class _Looks:
         self.is_back[per_s] = is_back
         if self.execution.say is not None:
             said = "comes back" if is_back else "stays down"
-            self.execution.say(f"after a stall of {format_duration(self.stall.lasts_s)} at {exact_rate(per_s)}: {said}")
+            self.execution.say(
+                f"after a stall of {formats.format_duration(self.stall.lasts_s)} at {formats.exact_rate(per_s)}: {said}"
+            )
         return is_back
 
 

@@ -16,12 +16,9 @@ from simulator.core.plan import F8
 from simulator.planner.plans import Plans
 from simulator.planning import triggers
 from simulator.planning.stress_result import DOWN, Cell, Stress
-from simulator.running import memory
+from simulator.running import memory, pilot, replications
 from simulator.running.execution import Execution, Here
-from simulator.running.pilot import settled
-from simulator.running.replications import Batch
-from simulator.scenario import Scenario
-from simulator.scenario.given import takes_scenario
+from simulator.scenario import Scenario, given
 from simulator.scenario.slo import Objective
 from simulator.stats import recovery
 
@@ -44,7 +41,7 @@ FEWEST_AFTER = 6
 MOST_WINDOWS = 5_000
 
 
-@takes_scenario
+@given.takes_scenario
 def stress(
     scenario: Scenario,
     trigger: str,
@@ -103,7 +100,7 @@ def stress(
     for one in cells:
         triggers.refuse_unstressable(scenario, one)
     looked = _required(scenario)
-    scenario = settled(scenario, execution.get("say"))
+    scenario = pilot.settled(scenario, execution.get("say"))
     work = Trial(scenario, looked, _width_s(scenario, looked, window_s, horizon_s, cells), Execution.here(**execution))
     found = tuple(work.cell(one, horizon_s) for one in cells)
     left = [slo.text for slo in scenario.slos if of_all_the_time(slo) not in looked]
@@ -281,7 +278,7 @@ class Trial:
         self._planned += self.replications
         seen: dict[int, recovery.Counted] = {}
         keep = partial(recovery.counted, objectives=self.looked, windows=windows)
-        for number, one in Batch(plans, execution, keep, wanted=self.replications).results():
+        for number, one in replications.Batch(plans, execution, keep, wanted=self.replications).results():
             seen[number] = one
             self._done += 1
             self.execution.tell(self._done, self._planned)

@@ -129,8 +129,11 @@ def obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]]
     """Why a trigger cannot be laid over a scenario: paths and words."""
     load = scenario.load
     if rate_of(scenario) is None:
-        has = "one of clients that wait" if load.has_clients else "a load that changes"
-        yield "load", f"stress disturbs a load of constant rate, and this is {has}: give load.rate, like 100/s"
+        has, cure = "a load that changes", "give load.rate, like 100/s"
+        if load.has_clients:
+            has = "one of clients that wait"
+            cure = cure if load.is_closed else "leave load.clients out"
+        yield "load", f"stress disturbs a load of constant rate, and this is {has}: {cure}"
     names = [stage.name for stage in scenario.stages]
     if trigger.stage is not None and trigger.stage not in names:
         near = nearest(trigger.stage, names)

@@ -22,6 +22,8 @@ EVERY_S, OFTEN_S, WINDOW_S, DOWN_S = 15.0, 2.0, 60.0, 300.0
 TOLERANCE, TWICE, FOUR = 0.1, 1.0, 4
 #: Unless said, no more than half of all go at once (Knative).
 HALF = 0.5
+#: A share of the replicas that there are, in percent.
+LEAST_PERCENT, MOST_PERCENT = 0.01, 1_000_000
 #: Tasks at a replica, at most, as a target.
 MOST_TASKS = 1_000_000
 
@@ -39,7 +41,8 @@ def _step(value: Any) -> int | str:
     """A number of replicas, or a share of them, as it is written."""
     if isinstance(value, str) and value.strip().endswith("%"):
         text = value.strip()
-        units.parse_count(text[:-1])
+        if not (number := units.parse_count(text[:-1])) == 0 and not LEAST_PERCENT <= number <= MOST_PERCENT:
+            raise ValueError(f"a share is 0 %, or from {LEAST_PERCENT:g} % to {MOST_PERCENT:,} %, got {text}")
         return text
     try:
         return fields.whole(0, MOST_SHARDS)(value)
@@ -75,7 +78,7 @@ class Limit(fields.Part):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """It may grow."""
-        if self.up in (0, "0%"):
+        if self.up is not None and not any(_parts(self.up, 0.0, 0)):
             yield ("up",), "it would never grow: at least 1, or a share like 100%"
 
 
@@ -168,6 +171,11 @@ class Autoscale(fields.Part):
             down_number=down[1],
             demand=round(demand_s * 1e12),
         )
+
+
+def is_scaled(stage: Any) -> bool:
+    """Whether an autoscaler may change how many replicas of a stage serve."""
+    return stage.autoscale is not None and stage.autoscale.least < stage.autoscale.most
 
 
 def fleet(given: Replicas, autoscale: Autoscale | None) -> Replicas:

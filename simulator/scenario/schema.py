@@ -193,7 +193,7 @@ class Scenario(fields.Part):
         With retries a longer run is another one: a collapse that comes with some chance, and stays, is in more of it.
         """
         is_counted = self.queries is not None and not self.load.ends and not self.tries_again
-        return is_counted and not any(stage.outages or stage.autoscale for stage in self.stages)
+        return is_counted and not any(stage.outages or autoscale.is_scaled(stage) for stage in self.stages)
 
     @property
     def duration_s(self) -> float | None:
@@ -205,7 +205,7 @@ class Scenario(fields.Part):
     @property
     def is_stationary(self) -> bool:
         """Whether the rate is constant, no trace, phases, wave or profile of different rates; and as many serve."""
-        return self.load.is_constant and not any(stage.outages or stage.autoscale for stage in self.stages)
+        return self.load.is_constant and not any(stage.outages or autoscale.is_scaled(stage) for stage in self.stages)
 
     @property
     def may_be_exact(self) -> bool:

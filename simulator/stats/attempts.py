@@ -10,11 +10,9 @@ from simulator.core.columns import BY_BREAKER, BY_DOOR, BY_LIMIT, TIMED_OUT
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import parts
+from simulator.stats import quantiles, replays, share
 from simulator.stats.figures import S_PER_NS, Pool
 from simulator.stats.means import ratio_interval
-from simulator.stats.quantiles import Series
-from simulator.stats.replays import are_the_same
-from simulator.stats.share import Layout
 
 #: Columns of a trace with an entry a stage and an attempt.
 OF_STAGES = (
@@ -49,6 +47,7 @@ def as_queries(trace: Trace) -> Trace:
         gives_up_ns=trace.gives_up_ns[last] if len(trace.gives_up_ns) else trace.gives_up_ns,
         client_of=trace.client_of[first] if len(trace.client_of) else trace.client_of,
         query_of=trace.query_of[:0],
+        shed_ns=trace.arrival_ns[last],
         shed_by=trace.shed_by[last] if len(trace.shed_by) else trace.shed_by,
         first_measured=measured_from,
         measured=len(first) - measured_from,
@@ -84,11 +83,11 @@ def _changed(pool: Pool, by: Callable[[Trace], Trace]) -> Pool:
     is_same = all(one is two for one, two in zip(traces, pool.traces, strict=True))
     if is_same:
         return pool
-    are_sent_alike = are_the_same((trace.arrival_ns,) for trace in pool.traces)
+    are_sent_alike = replays.are_the_same((trace.arrival_ns,) for trace in pool.traces)
     return Pool(traces, pool.clusters, pool.layout.is_sampled, are_sent_alike)
 
 
-def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.Attempts | None:
+def attempts_of(traces: Sequence[Trace], plan: Plan, layout: share.Layout) -> parts.Attempts | None:
     """What is said of attempts; None where clients do not give up, nor try again. ``layout``: of queries."""
     if not len(plan.patience):
         return None
@@ -107,7 +106,9 @@ def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.At
     said: parts.Attempts = {
         "per_query": ratio_interval(counts, queries).to_dict(),
         "retried_ratio": ratio_interval(retried, queries).within_0_and_1().to_dict(),
-        "timed_out_ratio": Series(np.concatenate(late).astype(np.float64), layout).share(0.5, inclusive=True).to_dict(),
+        "timed_out_ratio": quantiles.Series(np.concatenate(late).astype(np.float64), layout)
+        .share(0.5, inclusive=True)
+        .to_dict(),
         "attempts_timed_out_ratio": ratio_interval([float(one.sum()) for one in bad], sizes).within_0_and_1().to_dict(),
     }
     if admission.may_shed_itself(plan):

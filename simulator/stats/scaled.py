@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulator.core import scaling
+from simulator.core.columns import SHED
 from simulator.core.hosted import in_company
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.stage_view import StageView
@@ -41,6 +42,15 @@ def is_scaled(trace: Trace, view: StageView) -> bool:
     return view.is_scaled and trace.provided.shape[1] > 0 and trace.window_end_ns > trace.window_begin_ns
 
 
+def there_ns(trace: Trace, view: StageView) -> F8:
+    """(shards x replicas,) how long each was there inside the window: it serves, or finishes what it has.
+
+    For how long it finishes is not known of a trace; at least for as long as its workers were busy.
+    """
+    busy = np.asarray(in_company(view.plan.stages, view.index, trace.window_busy_ns), dtype=np.float64)
+    return np.maximum(served_ns(trace, view), busy / view.workers)
+
+
 def busy_ns(trace: Trace, view: StageView) -> F8:
     """(replicas,) busy time inside the window, of all stages that run there.
 
@@ -49,8 +59,8 @@ def busy_ns(trace: Trace, view: StageView) -> F8:
     busy = np.asarray(in_company(view.plan.stages, view.index, trace.window_busy_ns), dtype=np.float64)
     if not is_scaled(trace, view):
         return busy
-    served, window_ns = served_ns(trace, view), trace.window_end_ns - trace.window_begin_ns
-    return np.divide(busy * window_ns, served, out=np.zeros_like(busy), where=served > 0)
+    there, window_ns = there_ns(trace, view), trace.window_end_ns - trace.window_begin_ns
+    return np.divide(busy * window_ns, there, out=np.zeros_like(busy), where=there > 0)
 
 
 def mean_busy_ns(trace: Trace, view: StageView) -> float:
@@ -58,19 +68,21 @@ def mean_busy_ns(trace: Trace, view: StageView) -> float:
     busy = float(in_company(view.plan.stages, view.index, trace.window_busy_ns).sum(dtype=np.float64))
     if not is_scaled(trace, view):
         return busy / view.replicas_in_all
-    served, window_ns = float(served_ns(trace, view).sum()), trace.window_end_ns - trace.window_begin_ns
-    return busy * window_ns / served
+    there, window_ns = float(there_ns(trace, view).sum()), trace.window_end_ns - trace.window_begin_ns
+    return busy * window_ns / there
 
 
 def below_need_ns(trace: Trace, row: Rows, workers: int, edges: I8, count: I8) -> int:
-    """How long fewer serve than would do the work of the queries that arrive in the same period, always busy."""
-    needed = np.array(scaling.needs(trace.arrival_ns, workers, row, scaling.WHOLE))
-    every_ns = int(row["every_ns"])
+    """How long fewer serve than would do the work of the queries that come in in the same period, always busy."""
+    arrival_ns, every_ns = trace.arrival_ns[trace.outcome != SHED], int(row["every_ns"])
+    if not len(arrival_ns):
+        return 0
+    needed = np.array(scaling.needs(arrival_ns, workers, row, scaling.WHOLE))
     periods = np.arange(len(needed) + 1) * every_ns
     all_edges = np.union1d(edges, periods[(periods > edges[0]) & (periods < edges[-1])])
     serve = count[np.searchsorted(edges, all_edges[:-1], side="right") - 1]
     period = all_edges[:-1] // every_ns
-    need = np.where(period < len(needed), needed[np.minimum(period, len(needed) - 1)], 0)
+    need = needed[np.minimum(period, len(needed) - 1)]
     return int(np.diff(all_edges)[serve < need].sum())
 
 

@@ -3598,7 +3598,7 @@ OTHERS = (
         "who comes beside clients is the first of them to the reference engine",
         "S1",
         ASKED,
-        "self.arrival_ns[query], self.client_of[query] = instant, NOBODY",
+        "self.arrival_ns[query], self.client_of[query] = instant, rules.NOBODY",
         "self.arrival_ns[query], self.client_of[query] = instant, 0",
         "sample_paths.others_hold",
     ),

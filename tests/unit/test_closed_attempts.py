@@ -141,3 +141,19 @@ def test_theory_is_silent_and_bounds_what_is_sent():
 def test_the_most_clients_within_an_objective():
     answer = capacity(closed_scenario({"timeout": "4ms"}, slos=["failed_ratio < 10%"])).to_dict()
     assert 5 < answer["clients"]["value"] < 60 and answer["own_clients"] == 20
+
+
+def test_a_query_that_is_shed_at_last_has_taken_the_time_of_all_its_attempts():
+    """One of two clients finds the other's query out, at 0, 20, 40 and so on: three attempts, and two pauses."""
+    shed = {"timeout": "1s", "limit": 1, "retries": 2, "backoff": {"base": "20ms", "jitter": "none"}}
+    server = {"name": "one", "model": {"kind": "time", "law": {"kind": "constant", "value": "100ms"}}}
+    arrivals = {"kind": "closed", "clients": 2, "think": "10ms"}
+    said = {"name": "s", "load": {"arrivals": arrivals}, "client": shed, "stages": [server]}
+    run = {"queries": 4000, "warmup": 0, "replications": 2}
+    document = simulate(scenario_from_dict({**said, "run": run})).to_dict()
+    clients, ratio = document["clients"], document["admission"]["shed_ratio"]["value"]
+    assert clients["think_s"]["value"] == pytest.approx(0.01), "nothing but thinking"
+    answered, given_up = 1 - ratio, ratio
+    assert clients["over_s"] == pytest.approx(0.1 * answered + 0.04 * given_up, rel=0.6)
+    assert clients["over_s"] > 0.1 * answered + 0.03 * given_up, "pauses count"
+    assert clients["cycling"] == pytest.approx(2, rel=0.01)

@@ -46,13 +46,22 @@ def test_utilisation_asks_for_what_it_is_over_the_target():
     # six of ten in each period: 60 % of one worker, over 50 %: two; then 30 % of two: as before, within a third
     every_15 = [start + place * 15 for start in range(0, 600, 100) for place in range(6)]
     assert steps(scaled(every_15, tolerance=400_000)) == [(0, 1)]
-    assert steps(scaled(every_15, tolerance=100_000, delay_ns=30)) == [(0, 1), (130, 2)]
+    assert steps(scaled(every_15, tolerance=100_000, delay_ns=30, down_ns=150)) == [(0, 1), (130, 2)]
 
 
 def test_a_replica_that_is_asked_for_twice_comes_once():
     """What does not serve yet counts as idle, so the same need does not ask again."""
     busy = list(range(0, 600, 10))  # one worker is always busy: 100 % over 50 % asks for two
     assert steps(scaled(busy, delay_ns=250))[:2] == [(0, 1), (350, 2)]
+
+
+def test_who_has_not_served_for_all_that_was_measured_counts_as_idle():
+    """At 300 the second has served since 200, and at 250 for half of what was measured: then nobody asks for more."""
+    busy = list(range(0, 900, 5))  # all workers that serve are always busy
+    assert steps(scaled(busy, delay_ns=100))[:3] == [(0, 1), (200, 2), (400, 4)]
+    assert steps(scaled(busy, delay_ns=150))[:3] == [(0, 1), (250, 2), (550, 4)]
+    late = steps(scaled(busy, delay_ns=0, metric_delay_ns=200))
+    assert late[:3] == [(0, 1), (300, 2), (600, 4)], "what was measured before they served says nothing of them"
 
 
 def test_fewer_go_at_once_when_the_most_that_was_advised_is_old():
@@ -194,16 +203,63 @@ def test_the_ideal_is_never_below_what_is_needed():
     assert said["below_need_ratio"]["value"] == 0
 
 
+def test_the_end_of_a_load_is_no_reason_to_let_replicas_go():
+    """100 queries a second, each 50 ms, at 60 %: nine. The last second is a period of its own, cut by the end."""
+    ideal = {"rule": "ideal", "target": "60%", "delay": "0s", "max": 40, "every": "15s"}
+    law = {"kind": "constant", "value": "50ms"}
+    said = fleet(ideal, replicas=9, model={"kind": "time", "law": law})
+    said["load"] = {"rate": "100/s", "arrivals": {"kind": "constant"}}
+    found = simulate(scenario_from_dict({**said, "run": {"duration": "31s", "warmup": 0, "replications": 2}})).to_dict()
+    assert found["stages"][0]["autoscale"]["replicas"] == {
+        "mean": {"value": 9.0, "low": 9.0, "high": 9.0},
+        "least": 9,
+        "most": 9,
+    }
+
+
+def constantly(autoscale, seconds, **more):
+    """What is said of 100 queries a second, each 50 ms: five workers are busy."""
+    said = fleet({"target": "60%", "delay": "0s", "every": "15s", **autoscale}, **more)
+    said["load"] = {"rate": "100/s", "arrivals": {"kind": "constant"}}
+    said["stages"][0]["model"] = {"kind": "time", "law": {"kind": "constant", "value": "50ms"}}
+    run = {"duration": f"{seconds}s", "warmup": 0, "replications": 2}
+    return {**said, "run": run}
+
+
+def test_hours_and_too_few_by_hand():
+    """Seven serve for a minute; then two shards of one replica, where five are needed; and half of it is shed."""
+    ideal = {"rule": "ideal", "max": 40, "min": 7, "target": "100%"}
+    said = simulate(scenario_from_dict(constantly(ideal, 60, replicas=7))).to_dict()["stages"][0]["autoscale"]
+    assert said["replica_hours"]["value"] == pytest.approx(7 * 60 / 3600, rel=1e-3)
+    assert said["below_need_ratio"]["value"] == 0 and said["changes"]["value"] == 0
+    few = constantly({"min": 1, "max": 2}, 60, replicas=1, shards=2, candidates=1)
+    said = simulate(scenario_from_dict(few)).to_dict()["stages"][0]["autoscale"]
+    assert said["below_need_ratio"]["value"] == 1, "more than max would be needed"
+    of_both = 2 * said["replicas"]["mean"]["value"]
+    assert said["replica_hours"]["value"] == pytest.approx(of_both * 60 / 3600, rel=1e-3)
+    shed = {**constantly({"min": 3, "max": 9}, 60, replicas=3), "admission": {"rate": "50/s"}}
+    said = simulate(scenario_from_dict(shed)).to_dict()["stages"][0]["autoscale"]
+    assert said["below_need_ratio"]["value"] == 0, "who is shed needs nobody"
+
+
+def test_utilisation_is_at_most_all_where_replicas_finish_what_they_have():
+    """Eight tasks of 50 s, and only one replica stays."""
+    rule = {"rule": "concurrency", "target": 8, "max": 8, "delay": "0s"}
+    said = fleet(rule, replicas=8)
+    said["stages"][0]["model"] = {"kind": "time", "law": {"kind": "constant", "value": "50s"}}
+    phases = [{"duration": "1s", "rate": "8/s"}, {"duration": "59s", "rate": "0.05/s"}]
+    said["load"] = {"phases": phases, "arrivals": {"kind": "constant"}}
+    said["run"] = {"warmup": 0, "replications": 2}
+    busy = simulate(scenario_from_dict(said)).to_dict()["stages"][0]["utilisation"]
+    assert 0.9 < busy["mean"]["value"] <= 1
+
+
 def test_as_many_as_ever_have_the_figures_of_a_plain_fleet():
-    alike = {**HALF, "min": 6, "max": 6}
-    scaled_ones = simulate(scenario_from_dict(fleet(alike, replicas=6))).to_dict()
-    said = scaled_ones["stages"][0].pop("autoscale")
-    plain = fleet(alike, replicas=6)
+    alike = fleet({**HALF, "min": 6, "max": 6}, replicas=6)
+    plain = fleet(HALF, replicas=6)
     del plain["stages"][0]["autoscale"]
-    others = simulate(scenario_from_dict(plain)).to_dict()
-    assert said["replicas"]["mean"]["value"] == 6 and said["changes"]["value"] == 0
-    assert scaled_ones["stages"] == others["stages"]
-    assert scaled_ones["latency_s"] == others["latency_s"]
+    one, two = (simulate(scenario_from_dict(said)).to_dict() for said in (alike, plain))
+    assert {**one, "provenance": 0} == {**two, "provenance": 0}
 
 
 def test_what_replicas_did_while_they_served_is_not_compared():
@@ -232,6 +288,9 @@ def test_knobs_are_the_target_and_the_delay():
         ({**HALF, "window": "7s"}, {}, "a whole number of periods"),
         ({**HALF, "every": "1us"}, {}, "at least 1ms"),
         ({**HALF, "limit": {"up": 0}}, {}, "it would never grow"),
+        ({**HALF, "limit": {"up": "0.0%"}}, {}, "it would never grow"),
+        ({**HALF, "limit": {"up": "0.00001%"}}, {}, "a share is 0 %, or from 0.01 % to"),
+        ({**HALF, "limit": {"down": "1e30%"}}, {}, "a share is 0 %, or from 0.01 % to"),
         (HALF, {"sharing": "processor", "workers": 2}, "does not go with sharing"),
         (HALF, {"lost_machine": 0}, "does not go with lost_machine"),
         (HALF, {"background": {"rate": "1/s", "time": "1ms"}}, "does not go with background"),

@@ -271,8 +271,9 @@ class Run:
         self.clock["unused"] = first
         self.clock["unused_count"] += more
 
-    def _share_until_end(self) -> None:
+    def _count_the_rest(self) -> None:
         """Where the run is cut, workers are shared until then."""
+        self._count_ahead()
         if self.is_shared and self.plan.drain_ns != NEVER_NS:
             from simulator.engines.compiled.on_share import share_until_end
 
@@ -288,12 +289,11 @@ class Run:
 
     def trace(self) -> Trace:
         """The finished Trace, of the whole plan."""
-        self._share_until_end()
+        self._count_the_rest()
         plan, kept, instants = self.whole, self.kept, self.kept.instants
         sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
         if plan.drain_ns != NEVER_NS or self.is_partial or plan.patience_ns != NEVER_NS:
             sums[instants[records.CLOSE] < 0] = 0
-        self._count_ahead()
         of = self.lockstep.replica_of
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = kept.counters[:, of]
         nothing = np.zeros(plan.replicas, dtype=np.int64)  # one for all, where nothing is spared
