@@ -71,7 +71,7 @@ class Scenario(fields.Part):
         yield from self._stage_contradictions()
         yield from company_contradictions(self.stages)
         yield from cache_contradictions(self.stages, self.slos)
-        yield from autoscale.rule_contradictions(self.stages, self.client is None and not self.load.is_closed)
+        yield from autoscale.rule_contradictions(self.stages, self.client is None and not self.load.has_clients)
         yield from queue_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
         for index, objective in enumerate(self.slos):

@@ -311,6 +311,9 @@ def test_the_ideal_knows_who_comes_and_nobody_runs_on_what_is_scaled():
     said["client"] = {"timeout": "1s"}
     with pytest.raises(ScenarioError, match="not of clients that wait, or try again"):
         scenario_from_dict(said)
+    beside = {"rate": "10/s", "clients": {"count": 2, "think": "1s"}}
+    with pytest.raises(ScenarioError, match="not of clients that wait, or try again"):
+        scenario_from_dict({**fleet(ideal), "load": beside, "run": {"queries": 100}})
     said = fleet(HALF)
     said["stages"].append({"name": "fetch", "model": {"kind": "time", "law": "1ms"}, "runs_on": "model"})
     with pytest.raises(ScenarioError, match="whose load it does not look at"):
