@@ -33,6 +33,8 @@ def _attempts(result: run.Figures) -> list[str]:
     line = f"given up by clients: {value} of queries, 95 % interval {low} .. {high}"
     again = text.ratio(said["retried_ratio"]["value"])
     lines = [f"{line}; {text.number(each['value'])} attempts a query, {again} sent again"]
+    if "shed" in said and each["value"] == 1 and late["value"] == 0:
+        lines = []  # nobody gave up, or tried again: what is there to say is who was shed
     if "shed" in said:
         by = said["shed"]
         door, limit, breaker = (

@@ -175,6 +175,7 @@ def test_figures_say_who_shed_what():
     assert "breaker_open_ratio" not in document["attempts"] and document["verdict"] == "stable"
     table = " ".join(run_table(document, 120).split())
     assert "by limits, 0.0 % by breakers" in table and "shed at the door:" not in table
+    assert "given up" not in table, "nobody gives up"
 
 
 def test_figures_say_how_long_breakers_are_open():
