@@ -98,7 +98,7 @@ class ClosedLoad(TypedDict):
     count: int  #: of them
     think_s: float  #: mean time between the outcome of a query and the next one
     most_per_s: float  #: queries that they are answered, at most
-    saturating: float | None  #: clients that may keep the bottleneck always busy; null: nothing takes time
+    saturating: float | None  #: clients that may keep the bottleneck always busy; null: it is not known from when on
     exact_per_s: float | None  #: queries that they are answered, by a closed form; null: none is known
 
 

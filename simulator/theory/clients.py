@@ -48,5 +48,6 @@ def closed_load(plan: Plan) -> ClosedLoad | None:
     think_s = think_of(plan).mean()
     known = [one.value_s for one in of_clients(plan, stages_of(plan)) if (one.statistic, one.stage) == ("mean", None)]
     exact_per_s = plan.clients / (known[0] + think_s) if known else None
-    enough = (alone_s + think_s) / most_s if most_s > 0 and not len(plan.patience) else None
+    is_known = most_s > 0 and alone_s > 0 and not len(plan.patience)  # of how long a query takes alone, if it is
+    enough = (alone_s + think_s) / most_s if is_known else None
     return ClosedLoad(plan.clients, think_s, most_per_s(plan), enough, exact_per_s)

@@ -32,7 +32,7 @@ class ClosedLoad:
     clients: int
     think_s: float  #: mean
     most_per_s: float  #: queries that they can be answered, at most
-    enough: float | None  #: clients that may keep the bottleneck always busy; None: nothing takes time
+    enough: float | None  #: clients that may keep the bottleneck always busy; None: it is not known
     exact_per_s: float | None  #: queries that are answered, where theory knows it
 
     def to_dict(self) -> paper.ClosedLoad:

@@ -262,6 +262,17 @@ def test_as_many_as_ever_have_the_figures_of_a_plain_fleet():
     assert {**one, "provenance": 0} == {**two, "provenance": 0}
 
 
+def test_how_many_clients_are_enough_is_not_said_of_a_fleet_that_is_scaled():
+    """What a query takes alone is not known then; left out, fewer than one client would keep it busy."""
+    closed = {"arrivals": {"kind": "closed", "clients": 8, "think": "1ms"}}
+    run = {"queries": 200, "replications": 2}
+    said = {**fleet({"target": "60%", "delay": "1s", "max": 4}), "load": closed, "run": run}
+    plain = {**said, "stages": [{key: one for key, one in said["stages"][0].items() if key != "autoscale"}]}
+    scaled_ones, others = (simulate(scenario_from_dict(one)).to_dict()["theory"]["clients"] for one in (said, plain))
+    assert scaled_ones["saturating"] is None and others["saturating"] == pytest.approx(101 / 50, rel=0.01)
+    assert scaled_ones["most_per_s"] > 0
+
+
 def test_what_replicas_did_while_they_served_is_not_compared():
     said = [{**fleet({**HALF, "delay": delay}), "run": {"warmup": "10s", "replications": 4}} for delay in ("1s", "10s")]
     found = compare(*map(scenario_from_dict, said)).to_dict()["figures"]
