@@ -78,6 +78,19 @@ def scenario_of(client=None, rate="400/s", **more):
     )
 
 
+def found_every_way(plan):
+    """The trace of a plan of which something is found: the same on every way, and of what was found."""
+    trace = every_way(plan)
+    known = simulated(plan, trace)
+    assert not is_unknown(known) and simulated(known, trace) is known
+    assert same_trace(compiled.simulate(plan), trace, without_tasks=True) == ""
+    for walk in (reference.simulate(known, tasks=True), compiled.simulate(known, tasks=True), Walk(known).trace()):
+        assert same_trace(walk, trace) == ""
+    some = [compiled.simulate(plan, event_by_event=[stage]) for stage in range(len(plan.stages))]
+    assert all(same_trace(one, trace, without_tasks=True) == "" for one in some)
+    return trace
+
+
 def test_what_is_done_at_the_last_instant_is_in_time():
     """Each takes 10, one after another: the second is answered at 20, 19 after it came."""
     late = every_way(with_patience(plan_of(taking(10)), 18))
@@ -150,14 +163,7 @@ def test_a_long_patience_changes_nothing():
 @drawn(150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(attempt_plans(slowdowns=False, failures=False))
 def test_engines_and_walk_agree_and_the_same_comes_of_what_was_found(plan):
-    trace = every_way(plan)
-    assert same_trace(compiled.simulate(plan), trace, without_tasks=True) == ""
-    known = simulated(plan, trace)
-    assert not is_unknown(known) and simulated(known, trace) is known
-    for walk in (reference.simulate(known, tasks=True), compiled.simulate(known, tasks=True), Walk(known).trace()):
-        assert same_trace(walk, trace) == ""
-    some = [compiled.simulate(plan, event_by_event=[stage]) for stage in range(len(plan.stages))]
-    assert all(same_trace(one, trace, without_tasks=True) == "" for one in some)
+    trace = found_every_way(plan)
     whole = as_queries(trace)
     assert len(whole.arrival_ns) == plan.queries and np.array_equal(whole.arrival_ns, plan.arrival_ns)
     assert (whole.first_measured, whole.measured) == (plan.first_measured, plan.measured)

@@ -8,19 +8,17 @@ import pytest
 from attempt_plans import guarded_plans
 from conftest import drawn
 from hypothesis import HealthCheck, given
-from test_attempts import plan_of, scenario_of, taking
+from test_attempts import found_every_way, plan_of, scenario_of, taking
 from test_hedging import every_way
-from walk import Walk
 
 from simulator import ScenarioError, capacity, compare, sensitivity, simulate, sweep, validate
 from simulator.core.admission import behind_a_door, most_out
 from simulator.core.breakers import Breaker, seconds_open
-from simulator.core.clients import is_unknown, simulated
 from simulator.core.columns import ADMITTED, BY_BREAKER, BY_DOOR, BY_LIMIT, COMPLETE, SHED, TIMED_OUT
 from simulator.core.plan import LIFO
 from simulator.core.retrying import NO_BREAKER, with_patience
 from simulator.core.trace import same_trace
-from simulator.engines import compiled, reference
+from simulator.engines import reference
 from simulator.planning.knobs import knobs_of
 from simulator.report import folders
 from simulator.report.run import run_table
@@ -130,14 +128,7 @@ def test_each_process_has_a_budget_of_its_own():
 @drawn(150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(guarded_plans(slowdowns=False, failures=False))
 def test_engines_and_walk_agree_and_the_same_comes_of_what_was_found(plan):
-    trace = every_way(plan)
-    known = simulated(plan, trace)
-    assert not is_unknown(known) and simulated(known, trace) is known
-    assert same_trace(compiled.simulate(plan), trace, without_tasks=True) == ""
-    for walk in (reference.simulate(known, tasks=True), compiled.simulate(known, tasks=True), Walk(known).trace()):
-        assert same_trace(walk, trace) == ""
-    some = [compiled.simulate(plan, event_by_event=[stage]) for stage in range(len(plan.stages))]
-    assert all(same_trace(one, trace, without_tasks=True) == "" for one in some)
+    trace = found_every_way(plan)
     whole = as_queries(trace)
     assert np.array_equal(whole.arrival_ns, plan.arrival_ns) and len(whole.shed_by) == plan.queries
     window_s = (trace.window_end_ns - trace.window_begin_ns) * 1e-9

@@ -12,9 +12,8 @@ from conftest import drawn
 from door_plans import door_plans
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from test_attempts import plan_of, taking
+from test_attempts import found_every_way, plan_of, taking
 from test_hedging import every_way
-from walk import Walk
 
 from simulator import (
     ScenarioError,
@@ -29,12 +28,12 @@ from simulator import (
     sweep,
     validate,
 )
-from simulator.core.clients import as_open, is_unknown, sent_by_clients, simulated
+from simulator.core.clients import as_open, sent_by_clients, simulated
 from simulator.core.columns import TIMED_OUT
 from simulator.core.laws import Law
 from simulator.core.retrying import with_patience
 from simulator.core.trace import same_trace
-from simulator.engines import compiled, reference
+from simulator.engines import reference
 from simulator.planning.knobs import knobs_of
 from simulator.report.run import run_table
 from simulator.stats.stability import is_bounded
@@ -100,14 +99,7 @@ def test_who_gives_up_is_a_client_or_another():
     )
 )
 def test_engines_and_walk_agree_and_the_same_comes_of_what_was_found(plan):
-    trace = every_way(plan)
-    known = simulated(plan, trace)
-    assert not is_unknown(known) and simulated(known, trace) is known
-    assert same_trace(compiled.simulate(plan), trace, without_tasks=True) == ""
-    for walk in (reference.simulate(known, tasks=True), compiled.simulate(known, tasks=True), Walk(known).trace()):
-        assert same_trace(walk, trace) == ""
-    some = [compiled.simulate(plan, event_by_event=[stage]) for stage in range(len(plan.stages))]
-    assert all(same_trace(one, trace, without_tasks=True) == "" for one in some)
+    found_every_way(plan)
 
 
 def scenario_of(count=4, rate="0.4/s", load=None, **more):

@@ -8,18 +8,17 @@ from attempt_plans import attempt_plans, guarded_plans
 from conftest import drawn
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from test_attempts import plan_of, scenario_of, taking
+from test_attempts import found_every_way, plan_of, scenario_of, taking
 from test_hedging import every_way
-from walk import Walk
 
 from simulator import capacity, scenario_from_dict, simulate
-from simulator.core.clients import is_unknown, sent_by_clients, simulated
+from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.columns import BY_LIMIT, COMPLETE, SHED, TIMED_OUT
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.retrying import settled_ns, with_patience
 from simulator.core.trace import same_trace
-from simulator.engines import compiled, reference
+from simulator.engines import reference
 from simulator.report.run import run_table
 from simulator.stats.attempts import as_queries
 
@@ -98,14 +97,7 @@ def test_outages_count_from_the_first_measured_query():
 @drawn(150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.one_of(attempt_plans(**DRAWN), guarded_plans(**DRAWN)))
 def test_engines_and_walk_agree_and_the_same_comes_of_what_was_found(plan):
-    trace = every_way(plan)
-    known = simulated(plan, trace)
-    assert not is_unknown(known) and simulated(known, trace) is known
-    assert same_trace(compiled.simulate(plan), trace, without_tasks=True) == ""
-    for walk in (reference.simulate(known, tasks=True), compiled.simulate(known, tasks=True), Walk(known).trace()):
-        assert same_trace(walk, trace) == ""
-    some = [compiled.simulate(plan, event_by_event=[stage]) for stage in range(len(plan.stages))]
-    assert all(same_trace(one, trace, without_tasks=True) == "" for one in some)
+    trace = found_every_way(plan)
     whole = as_queries(trace)
     assert len(whole.arrival_ns) == plan.queries == len(whole.client_of)
 
