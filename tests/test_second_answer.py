@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 from simulator import capacity, scenario_from_dict
 from simulator.documents.schemas import document_schema
+from simulator.planner.plans import Plans
 from simulator.planning.capacity import capacity_of_rate
+from simulator.planning.refinement import Refinement
 from simulator.planning.second_answer import APART, HIGHEST, tries_s
 from simulator.report.answers import table_of
+from simulator.running.execution import Execution
 
 
-def one_server(**client):
+def one_server(run=None, **client):
     """A server that takes 5 ms, so that 200/s are carried, if nobody sends twice."""
     server = {"name": "server", "model": {"kind": "time", "law": {"kind": "constant", "value": "5ms"}}}
     return scenario_from_dict(
         {
             "name": "one",
             "load": {"rate": "50/s", "arrivals": {"kind": "constant"}},
-            "run": {"duration": "20s", "replications": 4},
+            "run": {"duration": "20s", "replications": 4} if run is None else run,
             "stages": [server],
             "slos": ["availability > 99%"],
             **({"client": client} if client else {}),
@@ -86,3 +90,14 @@ def test_how_long_a_client_tries():
     """Pauses grow up to the longest; after the last attempt there is none."""
     growing = one_server(timeout="50ms", retries=3, backoff={"base": "10ms", "factor": 3, "most": "40ms"})
     assert tries_s(growing) == pytest.approx(4 * 0.05 + 0.01 + 0.03 + 0.04)
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_search_that_is_no_better_for_more_ends_where_clients_send_again(retries):
+    """A longer run of what may collapse says no more; of another, the first look may have been narrow by luck."""
+    scenario = one_server({"replications": 4}, timeout="50ms", retries=retries)
+    refinement = Refinement(Plans.of(scenario), 0.01, Execution())
+    for measured, half in [(400_000, 0.073), (1_600_000, 0.075)]:
+        level = SimpleNamespace(prober=SimpleNamespace(measured=measured), half=half, is_supported=True, exceedances=40)
+        refinement.levels.append(level)
+    assert refinement.may_collapse() == refinement._is_stuck(refinement.levels[-1]) == (retries > 0)

@@ -220,7 +220,7 @@ class _Search:
             reason = f"{seen}, {share.FEWEST_EXCEEDANCES} are needed"
         elif stable.verdict != stability.STABLE:
             notes: Sequence[str] = stable.notes
-            if not self.scenario.can_lengthen:
+            if not self.scenario.can_lengthen or self.refinement.may_collapse():
                 notes = [note.removesuffix("run longer").rstrip("; :") for note in notes]
                 notes += [self._longer()]
             reason = f"at the crossing the load is {stable.verdict}: " + "; ".join(notes)
@@ -236,7 +236,9 @@ class _Search:
         return "; ".join(whys)
 
     def _longer(self) -> str:
-        """What would tell whether a load is carried that has its own length, and so cannot run longer."""
+        """What would tell whether a load is carried that has its own length, or collapses by itself in long runs."""
+        if self.refinement.may_collapse():
+            return "once down, clients that send again keep it down, so longer runs tell no more: a wider --tolerance"
         what = "run" if self.scenario.queries is not None else "duration"
         what = "trace" if self.scenario.load.arrivals.kind == "trace" else what
         return f"a longer {what} would tell, or a wider --tolerance"

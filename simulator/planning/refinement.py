@@ -39,6 +39,8 @@ SETTLED = 32
 MOST_ADDED, CHEAP_TASKS = 2, 10_000_000
 #: Measured queries and shard-tasks of a probe, at most.
 MOST_QUERIES, MOST_TASKS = 32_000_000, 20_000_000_000
+#: Queries where clients send again: a system that collapses by itself is known no better by longer runs.
+MOST_RETRIED = 4_000_000
 #: Loads between which a crossing is interpolated are at most so far apart, in logarithms; for the answer, about as far
 #: as the interval is wide.
 COARSE = 0.05
@@ -171,8 +173,12 @@ class Refinement:
         return _grown(level, min(most, max(LEAST_GROWTH, growth)), warmer)
 
     def _is_stuck(self, level: Level) -> bool:
-        """Whether more replications do not help, as the last ones did not: of one trace, or of one calibration."""
-        if len(self.levels) < 2 or (self.scenario.can_lengthen and not self.scenario.samples):
+        """Whether more does not help, as the last did not: of one trace, one calibration, or one that may collapse.
+
+        Clients that send again keep a system down, once it is: that is seldom, lasts, and weighs more in longer runs.
+        """
+        is_one_sample = not self.scenario.can_lengthen or self.scenario.samples
+        if len(self.levels) < 2 or not (is_one_sample or self.may_collapse()):
             return False
         before = self.levels[-2]
         if level.prober.measured < 2 * before.prober.measured:
@@ -180,6 +186,11 @@ class Refinement:
         if not level.is_supported:
             return level.exceedances < LEAST_GAIN * before.exceedances
         return level.half > self.tolerance and level.half * LEAST_GAIN > before.half
+
+    def may_collapse(self) -> bool:
+        """Whether clients send again what they gave up."""
+        client = self.scenario.client
+        return client is not None and client.retries > 0
 
     def _is_next_to_saturation(self, level: Level) -> bool:
         """Whether the objectives hold so near to saturation, beyond which no load is carried, that no more is asked."""
@@ -249,8 +260,9 @@ class Refinement:
         reached, whole = "none yet", ""
         if math.isfinite(level.half):
             reached = f"{100 * level.half:.2g} %"
-            # the last look is the longest: it is what reaches the tolerance
-            last_s = takes_s * max(1.0, self._wanted(level) * level.prober.measured / prober.measured)
+            # the last look is the longest: it is what reaches the tolerance, or as much as a probe may simulate
+            more = min(self._wanted(level), self._room(level)) * level.prober.measured / prober.measured
+            last_s = takes_s * max(1.0, more)
             whole_s = self.budget.elapsed_s() + takes_s + (last_s if last_s > takes_s else 0.0)
             whole = f", the search {format_duration(whole_s)} in all"
         self.execution.say(
@@ -301,11 +313,11 @@ class Refinement:
         level.extracts = level.prober.extracts(level.value.at)
         return level.extracts.stability().verdict == STABLE
 
-    @staticmethod
-    def _room(level: Level) -> float:
+    def _room(self, level: Level) -> float:
         """How many times as much a probe may simulate."""
         there = level.prober.measured
-        return min(MOST_QUERIES / there, MOST_TASKS / (there * level.prober.plan.shards))
+        most = MOST_RETRIED if self.may_collapse() else MOST_QUERIES
+        return min(most / there, MOST_TASKS / (there * level.prober.plan.shards))
 
 
 def _grown(level: Level, growth: float, longer: float) -> Effort:
