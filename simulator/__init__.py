@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from simulator.planning.stress import stress
     from simulator.planning.stress_result import Stress
     from simulator.planning.sweep import Sweep, sweep
+    from simulator.report.exports import export
     from simulator.running.doctor import Examination, examine
     from simulator.running.execution import Execution
     from simulator.running.paper import PaperEstimate, Validation, estimate, validate
     from simulator.running.portrait import Portrait, portrait
     from simulator.running.result import Result
     from simulator.running.run import simulate
+    from simulator.running.spans import Spans, spans
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
     from simulator.scenario.described import Listing, catalogue, schema
     from simulator.scenario.gallery import Template, templates
@@ -51,12 +53,14 @@ _HOMES = {
     "planning.stress": "stress",
     "planning.stress_result": "Stress",
     "planning.sweep": "Sweep sweep",
+    "report.exports": "export",
     "running.doctor": "Examination examine",
     "running.execution": "Execution",
     "running.paper": "PaperEstimate Validation estimate validate",
     "running.portrait": "Portrait portrait",
     "running.result": "Result",
     "running.run": "simulate",
+    "running.spans": "Spans spans",
     "scenario": "Scenario load_scenario scenario_from_dict scenario_from_text",
     "scenario.described": "Listing catalogue schema",
     "scenario.gallery": "Template templates",
@@ -85,6 +89,7 @@ __all__ = [
     "ScenarioError",
     "Sensitivity",
     "Sizing",
+    "Spans",
     "Stress",
     "Sweep",
     "Template",
@@ -98,6 +103,7 @@ __all__ = [
     "compare",
     "estimate",
     "examine",
+    "export",
     "load_scenario",
     "portrait",
     "scenario_from_dict",
@@ -106,6 +112,7 @@ __all__ = [
     "sensitivity",
     "simulate",
     "size",
+    "spans",
     "stress",
     "sweep",
     "templates",

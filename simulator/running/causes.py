@@ -28,13 +28,9 @@ class Causes:
     """
 
     def __init__(self, plans: Plans) -> None:
-        there, tasks = room.room(), about_queries(plans.scenario)[0] * plans.tasks_of_query()
-        self.needed_bytes = TASK * tasks  #: besides what the run takes
-        why = None if there is None else there.refusal(self.needed_bytes)
-        if why is not None:
-            message = f"to tell causes apart, {counted(tasks, 'task')} of a replication take {why}"
-            cure = "ask for fewer queries a replication, or leave --causes out"
-            raise refusal(plans.scenario, "run", f"{message}: {cure}")
+        self.needed_bytes = task_bytes(plans)  #: besides what the run takes
+        cure = "ask for fewer queries a replication, or leave --causes out"
+        refuse_tasks(plans, "to tell causes apart", cure)
         self.notes: list[str] = []  #: what is to be said of the run
 
     def of(self, plans: Plans, execution: Execution, numbers: Sequence[int]) -> tuple[StageCauses, ...] | None:
@@ -50,6 +46,22 @@ class Causes:
             why = "its tasks go to those alone whose answers counted before"
             self.notes.append(f"{plans.scenario.stages[index].name}: causes are not told apart: {why}")
         return tuple(_stages(plans, numbers, seen))
+
+
+def task_bytes(plans: Plans) -> float:
+    """Bytes that the tasks of one replication take, about."""
+    return TASK * about_queries(plans.scenario)[0] * plans.tasks_of_query()
+
+
+def refuse_tasks(plans: Plans, what: str, cure: str) -> None:
+    """Refuse to look at the tasks of one replication, where memory does not hold them. Raises ScenarioError."""
+    there = room.room()
+    why = None if there is None else there.refusal(task_bytes(plans))
+    if there is not None and why is not None:
+        queries = int(there.there_bytes / 2 / TASK / plans.tasks_of_query())
+        fewer = f"{cure}: --queries {queries} takes half of that" if queries and plans.scenario.can_lengthen else cure
+        tasks = counted(about_queries(plans.scenario)[0] * plans.tasks_of_query(), "task")
+        raise refusal(plans.scenario, "run", f"{what}, {tasks} of a replication take {why}: {fewer}")
 
 
 def _stages(plans: Plans, numbers: Sequence[int], seen: Sequence[OfStages]) -> Iterator[StageCauses]:
