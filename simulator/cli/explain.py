@@ -1,0 +1,46 @@
+"""``shardsim explain``: where the tail comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from simulator.cli import answers, grouped, options
+from simulator.cli.progress import Replications
+from simulator.cli.run import announce
+
+DEFAULT = "50,99,99.9"
+
+
+@grouped.command("explain")
+@options.scenario_options
+@options.percentiles_option(DEFAULT, "Percentiles around which latency is explained.")
+@click.option("--blame-only", is_flag=True, help="Leave out runs of changed scenarios, which take most of the time.")
+@options.seed_option
+@options.queries_option()
+@options.replications_option
+@options.engine_option
+@options.jobs_option("Replications")
+@options.format_option("table", "json")
+@options.gathered(given=options.Given, work=options.Work)
+def command(
+    given: options.Given, work: options.Work, percentiles: tuple[float, ...], blame_only: bool, format_: str
+) -> int:
+    """Say where the tail of SCENARIO comes from, who is last, and what would shorten it.
+
+    Of the queries around each percentile, the mean share of latency by stage and cause; the shards and replicas that
+    are last more often than by chance; and the percentile if one thing were ideal or changed, on the same luck. Exit
+    codes: 0, 98 if the sample supports none of the percentiles.
+    """
+    from simulator.explaining.explain import Inquiry
+    from simulator.running.execution import Execution
+
+    scenario = given.load()
+    line = Replications()
+    execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=line.update, say=answers.say)
+    with answers.interruptible(line, "interrupted before everything was simulated: nothing to report"):
+        inquiry = Inquiry(scenario, percentiles, blame_only, execution)
+        announce(line, inquiry.run)
+        found = inquiry.explained()
+    return answers.show(replace(found, options=given.besides), format_)
