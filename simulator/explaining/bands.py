@@ -72,10 +72,10 @@ class Band:
         return next(one.share.value or 0.0 for one in self.parts if (one.stage, one.cause) == (stage, cause))
 
 
-def band_of(percent: float, replications: Sequence[Seen], repeats: int = 1) -> Band | None:
+def band_of(percent: float, replications: Sequence[Seen]) -> Band | None:
     """The band of a percentile; None where a query in it has no answer.
 
-    ``repeats``: how many of the replications are all the same.
+    Of equal latencies those of an earlier replication, and in that of an earlier query, come first.
     """
     p = quantiles.fraction(percent / 100)
     half = min(quantiles.fraction(WIDEST), (1 - p) / 2, p / 2)
@@ -88,12 +88,11 @@ def band_of(percent: float, replications: Sequence[Seen], repeats: int = 1) -> B
     inside: list[NDArray[np.bool_]] = np.split(chosen, ends)
     if not all(seen.found.is_answered[mine].all() for seen, mine in zip(replications, inside, strict=True)):
         return None
-    units = replications[: len(replications) // repeats] if repeats > 1 else replications
-    sums = np.array([_sums(seen.found, mine) for seen, mine in zip(units, inside[: len(units)], strict=True)])
-    queries = np.array([np.count_nonzero(mine) for mine in inside[: len(units)]])
-    latency_ns = np.array([seen.found.latency_ns[mine].sum() for seen, mine in zip(units, inside, strict=False)])
+    sums = np.array([_sums(seen.found, mine) for seen, mine in zip(replications, inside, strict=True)])
+    queries = np.array([np.count_nonzero(mine) for mine in inside])
+    latency_ns = np.array([seen.found.latency_ns[mine].sum() for seen, mine in zip(replications, inside, strict=True)])
     names = [(-1, cause) for cause in BEFORE]
-    names += [(stage, cause) for stage in range(len(units[0].found.of_stages_ns)) for cause in CAUSES]
+    names += [(stage, cause) for stage in range(len(replications[0].found.of_stages_ns)) for cause in CAUSES]
     parts = tuple(
         Part(stage, cause, _over(sums[:, place] * S_PER_NS, queries), _over(sums[:, place], latency_ns))
         for place, (stage, cause) in enumerate(names)

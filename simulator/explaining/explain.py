@@ -97,12 +97,12 @@ class Inquiry:
         for number in sorted(own.traces):
             seen.append(replications.replicate(plans, number, engine, bands.seen_in, tasks=True))
             self._tell(1, 0)
-        repeats = own.summary.pool.layout.repeats
-        found = tuple(self._bands(own, seen, repeats))
+        units = seen[:1] if own.summary.pool.layout.repeats > 1 else seen  # all the same count as one
+        found = tuple(self._bands(own, units))
         target = max((band.percent for band in found), key=lambda one: (one == USUAL, one), default=None)
         outline = plans.outline()
         suspects, looked_at = lasting.suspects(
-            [one.lasting for one in (seen[:1] if repeats > 1 else seen)],
+            [one.lasting for one in units],
             stage_view.stage_views(outline),
             are_drawn=theory.has_drawn_machines(outline),
         )
@@ -159,10 +159,14 @@ class Inquiry:
             try:
                 yield change, grid.varied(self.asked, dict(change.sets), "change")
             except errors.ScenarioError as error:
-                of = "" if change.stage is None else f"{change.stage}: "
-                self.notes.append(f"{of}{change.name}: {error.problems[0].message}")
+                self._note(change, error)
 
-    def _bands(self, own: Result, seen: Sequence[bands.Seen], repeats: int) -> Iterator[bands.Band]:
+    def _note(self, change: changes.Change, error: errors.ScenarioError) -> None:
+        """Say why a change is not tried."""
+        of = "" if change.stage is None else f"{change.stage}: "
+        self.notes.append(f"{of}{change.name}: {error.problems[0].message}")
+
+    def _bands(self, own: Result, seen: Sequence[bands.Seen]) -> Iterator[bands.Band]:
         """Those that the sample supports; notes say which it does not."""
         for percent in self.percentiles:
             name = figures.key_of(percent)
@@ -170,7 +174,7 @@ class Inquiry:
             if not quantile.supported and not quantile.infinite:
                 self.notes.append(f"{name}: the sample does not support it; about {quantile.needed:,} queries would do")
                 continue
-            found = bands.band_of(percent, seen, repeats)
+            found = bands.band_of(percent, seen)
             if found is None:
                 self.notes.append(f"{name}: queries around it have no answer: nothing is said of their latency")
             else:
@@ -183,7 +187,11 @@ class Inquiry:
             tail = _left_out([one.ideal_s[stage, name] for one in seen], target)
             yield Effect(ARITHMETIC, self.asked.stages[stage].name, name, (), False, *_gap(own, tail))
         for change, scenario in self.changes:
-            result = self._result(self._run(scenario))
+            try:
+                result = self._result(self._run(scenario))
+            except errors.ScenarioError as error:  # a pilot is too short, or memory
+                self._note(change, error)
+                continue
             tail = _left_out([latency_s(result, number) for number in sorted(result.traces)], target)
             yield Effect(RUN, change.stage, change.name, change.sets, change.is_remedy, *_gap(own, tail))
 

@@ -56,7 +56,11 @@ def _with(effect: explain.Effect, percentile: str) -> str:
     change, tail_s = effect["change"], effect["latency_s"]
     assert change is not None and change["value"] is not None and tail_s is not None, "its word says so"
     where = "" if effect["stage"] is None else f" in {effect['stage']}"
-    return f"{effect['what']}{where} makes {percentile} {format_duration(tail_s)} ({100 * change['value']:+.2g} %)"
+    return f"{effect['what']}{where} makes {percentile} {format_duration(tail_s)} ({_signed(change['value'])})"
+
+
+def _signed(part: float) -> str:
+    return f"{'+' if part > 0 else ''}{significant(100 * part, 2)} %"
 
 
 def _first(limit: explain.Limit) -> str:
