@@ -15,11 +15,14 @@ from hypothesis import given
 import simulator
 from simulator import ScenarioError, explain, scenario_from_dict, simulate
 from simulator.base import room
+from simulator.documents.explain import BEFORE, CAUSES
 from simulator.explaining import changes
 from simulator.explaining import explain as module
 from simulator.planner import machines
 from simulator.planning.grid import varied
+from simulator.report import frame
 from simulator.report.explain import explain_table
+from simulator.report.explain_figure import COLORS, explain_figure
 from simulator.testing import plans
 
 LEAF = {
@@ -329,3 +332,31 @@ def test_the_table_keeps_to_its_width(width):
     lines = explain_table(found.to_dict(), width).splitlines()
     assert all(len(line) <= (width or 1000) for line in lines)
     assert any(line.startswith("leaves") and "straggler" in line for line in lines) or (width or 80) < 60
+
+
+def test_a_figure_draws_every_part():
+    """A bar a percentile, as long as the shares; each stage is named where there is room, each cause in the legend."""
+    found = explain(mm1(run={"queries": 400, "replications": 4}), percentiles=[50], blame_only=True).to_dict()
+    shares = {("a", "waiting"): 0.6, ("a", "service"): 0.3, ("b", "backoff"): 0.02, ("b", "merge wait"): 0.08}
+    figure = {"value": 0.01, "low": None, "high": None}
+    parts = [
+        {"stage": stage, "cause": cause, "mean_s": figure, "share": {**figure, "value": value}}
+        for (stage, cause), value in shares.items()
+    ]
+    found["bands"] = [{**found["bands"][0], "percentile": name, "parts": parts} for name in ("p50", "p99")]
+    drawn_figure = explain_figure(found, frame.ITSELF)
+    [axes] = drawn_figure.axes
+    assert [round(patch.get_width()) for patch in axes.patches] == [60, 30, 2, 8] * 2
+    assert [round(patch.get_x()) for patch in axes.patches] == [0, 60, 90, 92] * 2
+    written = [text.get_text() for text in axes.texts]
+    assert written == ["60 %", "30 %", "a", "8 %", "b"] * 2
+    assert [text.get_text() for text in drawn_figure.legends[0].get_texts()] == [
+        "backoff",
+        "waiting",
+        "service",
+        "merge wait",
+    ]
+    assert set(COLORS) == {*BEFORE, *CAUSES}
+    found["bands"] = []
+    with pytest.raises(ScenarioError, match="nothing to be drawn"):
+        explain_figure(found)

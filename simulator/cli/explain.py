@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -22,10 +23,16 @@ DEFAULT = "50,99,99.9"
 @options.replications_option
 @options.engine_option
 @options.jobs_option("Replications")
+@options.figure_option("Draw what latency is made of there: .png, .svg or .pdf.")
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work)
 def command(
-    given: options.Given, work: options.Work, percentiles: tuple[float, ...], blame_only: bool, format_: str
+    given: options.Given,
+    work: options.Work,
+    percentiles: tuple[float, ...],
+    blame_only: bool,
+    figure: Path | None,
+    format_: str,
 ) -> int:
     """Say where the tail of SCENARIO comes from, who is last, and what would shorten it.
 
@@ -37,10 +44,14 @@ def command(
     from simulator.running.execution import Execution
 
     scenario = given.load()
+    answers.refuse_figure(figure)
     line = Replications()
     execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=line.update, say=answers.say)
     with answers.interruptible(line, "interrupted before everything was simulated: nothing to report"):
         inquiry = Inquiry(scenario, percentiles, blame_only, execution)
         announce(line, inquiry.run)
         found = inquiry.explained()
-    return answers.show(replace(found, options=given.besides), format_)
+    found = replace(found, options=given.besides)
+    code = answers.show(found, format_)
+    answers.draw(found, figure)
+    return code
