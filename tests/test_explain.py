@@ -360,3 +360,16 @@ def test_a_figure_draws_every_part():
     found["bands"] = []
     with pytest.raises(ScenarioError, match="nothing to be drawn"):
         explain_figure(found)
+
+
+def test_a_run_directory_has_no_tasks(shardsim, tmp_path):
+    code, _, said = shardsim("explain", str(tmp_path))
+    assert code == 2
+    assert said.splitlines()[-1].endswith("is a run directory, which keeps no tasks: give its scenario")
+
+
+@long_run
+def test_three_replications_tell_no_effect_from_none():
+    found = explain(mm1(run={"queries": 500, "replications": 3}), percentiles=[50])
+    assert found.notes[0] == "fewer than 4 replications: no effect is told from none"
+    assert {one.word for one in found.effects} == {"not known"} and found.command is None

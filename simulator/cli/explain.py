@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from simulator.base.places import is_folder
 from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Replications
 from simulator.cli.run import announce
@@ -40,6 +41,8 @@ def command(
     are last more often than by chance; and the percentile if one thing were ideal or changed, on the same luck. Exit
     codes: 0, 98 if the sample supports none of the percentiles.
     """
+    if is_folder(given.scenario):
+        raise click.UsageError(f"{given.scenario} is a run directory, which keeps no tasks: give its scenario")
     from simulator.explaining.explain import Inquiry
     from simulator.running.execution import Execution
 

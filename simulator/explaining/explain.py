@@ -22,7 +22,7 @@ from simulator.running import causes, execution, replications
 from simulator.running.result import Result
 from simulator.running.run import Run
 from simulator.scenario import Scenario, given
-from simulator.stats import attempts, figures, paired
+from simulator.stats import attempts, figures, paired, share
 from simulator.stats.means import Interval
 
 #: Of latency, in percent.
@@ -81,6 +81,8 @@ class Inquiry:
         self.notes: list[str] = []
         self.asked = self._short(scenario if scenario.run.precision is None else scenario.with_run(precision=None))
         self.changes = [] if blame_only else list(self._changed())
+        if self.asked.run.replications < share.FEWEST_UNITS:
+            self.notes.append(f"fewer than {share.FEWEST_UNITS} replications: no effect is told from none")
         self.done = self.events = 0  # replications, and what happened in them
         self.run = self._run(self.asked)
 
