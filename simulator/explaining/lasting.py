@@ -2,8 +2,9 @@
 
 Looked at are the slowest tenth of a replication's answered queries. By chance a shard is last as often as it makes up
 for the tasks of a query: of n that are visited, one time in n; several whose answers come at one instant share it. A
-replica is last as often as its shard is, times its part of the tasks of that shard. Both are worked out in each block
-of a replication, so what changes over time is none; where machines are drawn anew in each replication, that is a block.
+replica is held against its shard: of the times that this is last, it is so as often as it has its tasks. Both are
+worked out in each block of a replication, so what changes over time is none; where machines are drawn anew in each
+replication, that is a block.
 
 Queries that come one after another wait in the same queue, so they are not counted as independent: the number of times
 that somebody is last is held against chance by Student's t over blocks, and by the binomial law over queries; the
@@ -69,7 +70,8 @@ class Suspect:
     shard: int
     replica: int  #: of the shard; of a shard, -1
     seen: float  #: share of the slowest queries, of those that an answer of the stage closes, in which it is last
-    expected: float  #: the same by chance
+    expected: float  #: the same by chance; of a replica, as its shard by chance, times its part of that shard's tasks
+    part: float  #: of a replica, that part; of a shard, 1
     p: float  #: probability of as much by chance, adjusted for all that are looked at
 
     @property
@@ -167,8 +169,10 @@ def suspects(
         last = max(1.0, float(stages[stage].shards.seen.sum()))
         for one in np.flatnonzero((adjusted[begin : begin + ones] <= LEVEL) & (seen >= LEAST_RATIO * expected)):
             shard, replica = divmod(int(one), view.replicas) if kind == REPLICA else (int(one), -1)
-            shares = float(seen[one]) / last, float(expected[one]) / last
-            found.append(Suspect(stage, kind, shard, replica, *shares, float(adjusted[begin + one])))
+            by_shard = stages[stage].shards
+            part = float(expected[one] / by_shard.seen[:, shard].sum()) if kind == REPLICA else 1.0
+            shares = float(seen[one]) / last, float(by_shard.expected[:, shard].sum()) * part / last
+            found.append(Suspect(stage, kind, shard, replica, *shares, part, float(adjusted[begin + one])))
         begin += ones
     kept = [one for one in found if not _is_its_replica(one, found)]
     return sorted(kept, key=lambda one: -one.excess), len(adjusted)
@@ -180,7 +184,7 @@ def _is_its_replica(one: Suspect, found: Sequence[Suspect]) -> bool:
         return False
     mine = [other for other in found if (other.stage, other.kind, other.shard) == (one.stage, REPLICA, one.shard)]
     rest = one.seen - sum(other.seen for other in mine)
-    part = 1.0 - sum(other.expected for other in mine) / one.seen  # of its tasks, at other replicas
+    part = 1.0 - sum(other.part for other in mine)  # of its tasks, at other replicas
     return bool(mine) and rest < LEAST_RATIO * one.expected * max(0.0, part)
 
 

@@ -74,6 +74,8 @@ def test_a_shard_that_is_last_by_its_replica_alone_is_told_as_that():
     named, looked_at = suspects([[stage]], [View(4, 2)])
     assert [(one.kind, one.shard, one.replica) for one in named] == [("replica", 1, 1)]
     assert looked_at == 12
+    assert named[0].expected == pytest.approx(1 / 4 / 2), "as its shard by chance, times its part of the tasks"
+    assert named[0].seen == pytest.approx(by[:, 3].sum() / by.sum())
 
 
 @pytest.mark.parametrize("shards", [10, 1000])
