@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulator.base.errors import ContradictionError, PluginError, Problem, ScenarioError
     from simulator.documents.answer import Answer
+    from simulator.explaining.explain import explain
+    from simulator.explaining.explanation import Explanation
     from simulator.planning.capacities import Capacities, capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "base.errors": "ContradictionError PluginError Problem ScenarioError",
     "documents.answer": "Answer",
+    "explaining.explain": "explain",
+    "explaining.explanation": "Explanation",
     "planning.capacities": "Capacities capacities",
     "planning.capacity": "capacity",
     "planning.capacity_result": "Capacity",
@@ -78,6 +82,7 @@ __all__ = [
     "ContradictionError",
     "Examination",
     "Execution",
+    "Explanation",
     "Listing",
     "MostClients",
     "PaperEstimate",
@@ -104,6 +109,7 @@ __all__ = [
     "estimate",
     "examine",
     "export",
+    "explain",
     "load_scenario",
     "portrait",
     "scenario_from_dict",

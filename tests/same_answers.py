@@ -70,6 +70,7 @@ LONG: dict[str, list[str]] = {
         *("capacity", RECOMMENDATION, "--tolerance", "5%", "--over", "stages.deep_ranking.replicas=1,2,4", *JSON),
     ],
     "sensitivity": ["sensitivity", RECOMMENDATION, *JSON],
+    "explain": ["explain", RECOMMENDATION, *JSON],
     "size": [*SIZE, "-o", ORDER, *JSON],
     "sweep": ["sweep", f"{ORDER}/01_recommendation.yaml", "--param", "load.rate=auto", *JSON],
     "sweep_reranked": ["sweep", "scenarios/plugins/reranked.yaml", *PLUGINS, *JSON],
@@ -87,6 +88,7 @@ QUICK: dict[str, list[str]] = {
         *("sensitivity", "scenarios/mm1.yaml", "--slo", "p95 < 8s", "--tolerance", "20%", "--queries", "500"),
         *("--replications", "4", "--jobs", "1", *JSON),
     ],
+    "few_explain": ["explain", RECOMMENDATION, *FEW, "--percentiles", "50,90", *JSON],
     "few_size": [
         *("size", RECOMMENDATION, "--load", "1000/s", "--headroom", "20%", "--queries", "500", "--jobs", "1"),
         *("--search", "stages.light_ranking.replicas=2..8", "--search", "stages.deep_ranking.replicas=1..8", *JSON),

@@ -36,6 +36,11 @@ COMMANDS = {
     "sensitivity.txt": [
         *("sensitivity", "scenarios/recommendation.yaml", "--tolerance", "20%", "--queries", "500"),
     ],
+    "explain.txt": ["explain", "scenarios/hot_shards.yaml", "--queries", "2k", "--replications", "4", "--jobs", "1"],
+    "explain.json": [
+        *("explain", "scenarios/batched_ranker.yaml", *SHORT, "--percentiles", "50,90", "--blame-only"),
+        *("--format", "json"),
+    ],
     "size.txt": [
         *("size", "scenarios/which_fleet.yaml", "--queries", "1k", "--jobs", "1"),
         *("--headroom", "20%", "--survive", "1"),
@@ -67,6 +72,7 @@ COMMANDS = {
     "help_compare.txt": ["compare", "--help"],
     "help_init.txt": ["init", "--help"],
     "help_sensitivity.txt": ["sensitivity", "--help"],
+    "help_explain.txt": ["explain", "--help"],
     "help_stress.txt": ["stress", "--help"],
     "help_size.txt": ["size", "--help"],
     "help_capacity.txt": ["capacity", "--help"],

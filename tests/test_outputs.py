@@ -112,6 +112,7 @@ drawn = {
     "load": simulator.portrait(mm1),
     "capacity": simulator.capacity(mm1, slos=["p50 < 5s"], tolerance=0.3),
     "sensitivity": simulator.sensitivity(mm1, tail_only=True),
+    "explain": simulator.explain(mm1.with_scale(0.5), percentiles=[50], blame_only=True),
     "size": simulator.size(mm1, search={"stages.server.replicas": [1, 2]}, slos=["p90 < 20s"]),
     "stress": simulator.stress(mm1, "stall for 20s", slos=["p90 < 20s"]),
     "sweep": simulator.sweep(mm1, {"load.rate": ["0.4/s", "0.5/s"]}),

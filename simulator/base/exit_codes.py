@@ -16,7 +16,7 @@ EXIT_CODES = {
         "An objective (of `compare`: a limit) is inconclusive and none failed: "
         "its interval holds the bound, or the sample cannot support it. "
         "Of `capacity`: it is inconclusive, or a range. Of `size`: no fleet is found, but some could not be told. "
-        "Of `sensitivity`: there was no time for all knobs.",
+        "Of `sensitivity`: there was no time for all knobs. Of `explain`: the sample supports no percentile.",
         "Simulate more: `--replications`, `--queries`, `--precision`, `--time`.",
     ),
     99: (

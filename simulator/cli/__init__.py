@@ -14,6 +14,7 @@ import click
 COMMANDS = {
     "init": "Write a first scenario: a template of the gallery, or by questions and answers.",
     "run": "Simulate a scenario: latency with intervals, objectives, theory.",
+    "explain": "Where the tail comes from, who is last, and what would shorten it.",
     "capacity": "The highest load within all objectives, with its interval.",
     "size": "The cheapest fleet that meets every objective at a load.",
     "sensitivity": "Every knob a tenth to the better: what it does to the tail and to capacity.",

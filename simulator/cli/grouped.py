@@ -20,6 +20,7 @@ QUESTION = "The question"
 EXAMPLES = {
     "init": "shardsim init recommendation -o ours.yaml",
     "run": "shardsim run scenarios/web_search.yaml --set load.rate=80/s",
+    "explain": "shardsim explain scenarios/recommendation.yaml",
     "capacity": "shardsim capacity scenarios/recommendation.yaml --slo 'p99 < 40ms'",
     "size": "shardsim size scenarios/recommendation.yaml --survive 1 --search stages.deep_ranking.replicas=1..8",
     "sensitivity": "shardsim sensitivity scenarios/recommendation.yaml -o knobs.png",

@@ -87,6 +87,14 @@ class Given:
         return {path: value for path, value in given.items() if value is not None}
 
     @property
+    def besides(self) -> tuple[str, ...]:
+        """The options that it was given with, besides its file and the number of queries."""
+        lists = {"-f": self.overlays, "--set": self.sets, "--plugin": self.plugins}
+        for name, value in (("--seed", self.seed), ("--replications", self.replications)):
+            lists[name] = () if value is None else (value,)
+        return tuple(part for name, values in lists.items() for value in values for part in (name, value))
+
+    @property
     def changes(self) -> bool:
         """Whether anything is given that changes a scenario."""
         return bool(self.overlays or self.sets or self.run)
@@ -193,15 +201,14 @@ def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     return percentiles
 
 
+def percentiles_option(default: str, which: str) -> Callable[[Command], Command]:
+    """``--percentiles``."""
+    return click.option("--percentiles", default=default, show_default=True, callback=_percentiles, help=which)
+
+
 #: ``--percentiles``, ``--seed``, ``--queries`` and ``--replications``.
 run_options = options(
-    click.option(
-        "--percentiles",
-        default=DEFAULT_PERCENTILES,
-        show_default=True,
-        callback=_percentiles,
-        help="Percentiles to report.",
-    ),
+    percentiles_option(DEFAULT_PERCENTILES, "Percentiles to report."),
     seed_option,
     queries_option(),
     replications_option,

@@ -21,6 +21,7 @@ from simulator.documents.marks import Keys, OneOf, Says, open_keys_of
 #: By name: the document and the module that has it.
 DOCUMENTS = {
     "run": "run.Run",
+    "explain": "explain.Explanation",
     "timing": "timing.Timing",
     "capacity": "capacity.Capacity",
     "capacities": "capacity.Capacities",

@@ -16,7 +16,7 @@ from simulator.report.files import to_json
 #: What shows an answer as text in another format than a table, by kind and format.
 TEXTS = {("sweep", "csv"): "sweep.sweep_csv", ("compare", "markdown"): "compare.compare_markdown"}
 #: Kinds that have a figure.
-FIGURES = ("capacity", "load", "run", "sensitivity", "size", "stress", "sweep")
+FIGURES = ("capacity", "explain", "load", "run", "sensitivity", "size", "stress", "sweep")
 #: What shows more of an answer than its document holds: the arrivals of a load, the cases of a check.
 FROM_ANSWERS = ("catalogue.catalogue_table", "check.check_table", "load_figure.load_figure", "run_figure.run_figure")
 

@@ -66,6 +66,7 @@ def lines_of_commands() -> tuple[bytes, ...]:
         ("size", "small.yaml", "--search", "stages.a.replicas=1,2", "--time", "1s", "--top", "2"),
         ("size", "small.yaml", "--search", "stages.a.replicas=1..3", "--minimise", "machines", "--load", "50/s"),
         ("sensitivity", "small.yaml", "--tail-only", "--time", "1s", "--jobs", "1"),
+        ("explain", "small.yaml", "--blame-only", "--percentiles", "50", "--jobs", "1"),
         ("stress", "small.yaml", "--trigger", "load x2 for 1s", "--window", "1s", "--horizon", "3s", "--jobs", "1"),
         ("stress", "small.yaml", "--trigger", "stall a for 1s,2s", "--slo", "p90 < 1s", "--max-recovery", "3s"),
         ("sweep", "small.yaml", "--param", "load.rate=20/s,40/s", "--format", "csv", "--jobs", "1"),

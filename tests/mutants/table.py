@@ -3620,6 +3620,141 @@ OTHERS = (
     ),
 )
 
+BLAME, CRITICAL, LASTING, IDEALS = (f"explaining/{name}.py" for name in ("blame", "critical", "lasting", "ideals"))
+ADD_UP, BY_HAND, CHANCE = "blamed.causes_add_up", "blamed.ideals_are_by_hand", "blamed.chance_is_by_hand"
+SAYS = "blamed.explained_is_what_it_says"
+
+EXPLAINED = (
+    Mutant(
+        "a straggler of two is held against the slower one",
+        "T11",
+        CRITICAL,
+        "medians = service_ns[order][begins + (counts - 1) // 2]",
+        "medians = service_ns[order][begins + counts // 2]",
+        ADD_UP,
+    ),
+    Mutant(
+        "a task that is sent again as soon as its loss is known was hedged",
+        "T11",
+        CRITICAL,
+        "(known_ns[at] <= left_ns)",
+        "(known_ns[at] < left_ns)",
+        ADD_UP,
+    ),
+    Mutant(
+        "tasks leave all at once",
+        "T11",
+        CRITICAL,
+        "enter_ns + place[at] * stage.send_ns + stage.request_ns",
+        "enter_ns + stage.request_ns",
+        ADD_UP,
+    ),
+    Mutant(
+        "a slow worker costs those time who wait for others of their batch",
+        "T11",
+        BLAME,
+        "parts[SLOWDOWN] = slow[0] + slow[2]",
+        "parts[SLOWDOWN] = slow.sum(axis=0)",
+        ADD_UP,
+    ),
+    Mutant(
+        "pauses between attempts are attempts",
+        "T11",
+        BLAME,
+        "trace.arrival_ns[first] - before_ns[RETRY]",
+        "trace.arrival_ns[first]",
+        ADD_UP,
+    ),
+    Mutant(
+        "a query that is given up is blamed on stages that go on without it",
+        "T11",
+        BLAME,
+        "((leave_ns < 0) | (leave_ns > ended_ns))",
+        "(leave_ns < 0)",
+        ADD_UP,
+    ),
+    Mutant(
+        "a worker is taken before another is free",
+        "T11",
+        "explaining/occupied.py",
+        "order = np.lexsort((more, instants, np.tile(taken.replica, 2)))",
+        "order = np.lexsort((-more, instants, np.tile(taken.replica, 2)))",
+        ADD_UP,
+    ),
+    Mutant(
+        "a slow stretch begins an instant late",
+        "T11",
+        "explaining/disturbed.py",
+        'np.searchsorted(begins, edges, "right")',
+        'np.searchsorted(begins, edges, "left")',
+        ADD_UP,
+    ),
+    Mutant(
+        "a stage without a queue closes with one answer less",
+        "T11",
+        IDEALS,
+        "self.answer_ns <= self.close_ns[self.whose]",
+        "self.answer_ns < self.close_ns[self.whose]",
+        BY_HAND,
+    ),
+    Mutant(
+        "without stragglers the fast are slower",
+        "T11",
+        IDEALS,
+        "np.maximum(0, self.service_ns - self._medians())",
+        "self.service_ns - self._medians()",
+        BY_HAND,
+    ),
+    Mutant(
+        "a copy goes to the same replica",
+        "T11",
+        IDEALS,
+        "is_new[1:] = (np.diff(shard) != 0) | (np.diff(replica) != 0)",
+        "is_new[1:] = True",
+        BY_HAND,
+    ),
+    Mutant(
+        "a burst counts as many queries",
+        "T11",
+        LASTING,
+        "np.where(is_more, np.maximum(np.where(spread > 0, by_blocks, 0.0), by_queries), 1.0)",
+        "np.where(is_more, by_queries, 1.0)",
+        CHANCE,
+    ),
+    Mutant(
+        "a thousand shards are looked at as one is",
+        "T11",
+        LASTING,
+        "np.arange(len(p), 0, -1)",
+        "np.ones(len(p))",
+        CHANCE,
+    ),
+    Mutant(
+        "a band is twice as wide",
+        "T11",
+        "explaining/bands.py",
+        "half = min(quantiles.fraction(WIDEST),",
+        "half = min(2 * quantiles.fraction(WIDEST),",
+        SAYS,
+    ),
+    Mutant(
+        "a change is told the wrong way round",
+        "T11",
+        "explaining/explain.py",
+        "paired.paired(own, tail).relative",
+        "paired.paired(tail, own).relative",
+        SAYS,
+    ),
+    Mutant(
+        "what is only wished for is to be tried first",
+        "T11",
+        "explaining/explanation.py",
+        "(one for one in better if one.is_remedy)",
+        "(one for one in better if not one.is_remedy)",
+        SAYS,
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -3656,6 +3791,7 @@ TABLES = (
     *PROCESSES,
     *GIVING_UP,
     *OTHERS,
+    *EXPLAINED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -278,4 +278,9 @@ STATISTICS = (
         "What a task takes is the sum of what its query, shard, machine, own luck and contention make of it.",
         "A cause that is blamed for another's work sends a planner after the wrong remedy.",
     ),
+    Statement(
+        "T11",
+        "The causes of a query's latency add up to it, each is what its tasks met; by chance nobody is named.",
+        "A tail is cut where it comes from: a time without a cause, or a shard that is last by luck, misleads.",
+    ),
 )
