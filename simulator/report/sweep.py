@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.base.formats import counted
 from simulator.documents import parts, sweep
+from simulator.report import text
 from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
 from simulator.report.text import DASH, duration_interval, money, notes, rate, ratio, rendered, table
@@ -61,6 +62,10 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         if name == document["aim"]["percentile"]:
             columns["95 % interval"] = [interval for _, interval in both]
     columns |= _by_group(rows, str(document["aim"]["percentile"]))
+    hours = dict.fromkeys(column for row in rows for column in row if column.endswith(".replica_hours"))
+    for name in hours:
+        stage = name.removeprefix(sweep.STAGE).removesuffix(".replica_hours")
+        columns[f"{stage} hours"] = [text.number(number(row, name)) for row in rows]
     for column, name in (
         ("shed", "shed_ratio"),
         ("given up", "timed_out_ratio"),

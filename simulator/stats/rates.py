@@ -32,3 +32,8 @@ def rates(layout: Layout, windows_s: F8, completed: F8, good: F8) -> tuple[Inter
     lengths_s = layout.in_blocks(windows_s)
     done, well = (mean_interval(counts, lengths_s, layout).at_least_0() for counts in (completed, good))
     return offered, done, well
+
+
+def by_replication(layout: Layout, of_blocks: F8) -> F8:
+    """(replications,) sums of amounts a block."""
+    return layout.sum_blocks(of_blocks) if layout.replications > 1 else of_blocks.sum(keepdims=True)

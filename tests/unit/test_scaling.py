@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from scaled_plans import scaled_plans
 from walk import Walk
 
-from simulator import ScenarioError, compare, scenario_from_dict, simulate
+from simulator import ScenarioError, scenario_from_dict, simulate
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.clients import simulated
 from simulator.core.features import Feature, features_of, may_find_ahead, may_lockstep, may_look_ahead
@@ -271,15 +271,6 @@ def test_how_many_clients_are_enough_is_not_said_of_a_fleet_that_is_scaled():
     scaled_ones, others = (simulate(scenario_from_dict(one)).to_dict()["theory"]["clients"] for one in (said, plain))
     assert scaled_ones["saturating"] is None and others["saturating"] == pytest.approx(101 / 50, rel=0.01)
     assert scaled_ones["most_per_s"] > 0
-
-
-def test_what_replicas_did_while_they_served_is_not_compared():
-    said = [{**fleet({**HALF, "delay": delay}), "run": {"warmup": "10s", "replications": 4}} for delay in ("1s", "10s")]
-    found = compare(*map(scenario_from_dict, said)).to_dict()["figures"]
-    figures = {row["figure"]: row for row in found}
-    for name in ("utilisation", "hottest"):
-        assert "each run says how many served" in figures[f"stage.model.{name}"]["reason"]
-    assert figures["mean"]["difference"]["low"] is not None
 
 
 def test_knobs_are_the_target_and_the_delay():
