@@ -13,7 +13,7 @@ from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
-from simulator.stats import admission, attempts, caches, gathering, scaled, share, takers
+from simulator.stats import admission, attempts, caches, gathering, share, takers
 from simulator.stats import stability as carried
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
@@ -22,7 +22,7 @@ from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
 from simulator.stats.money import NO_PRICE, Money, Price
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
-from simulator.stats.rates import by_replication, first_on_latency, rates, within_ns
+from simulator.stats.rates import first_on_latency, paid, rates, within_ns
 from simulator.stats.unsaid import unsaid
 from simulator.stats.verdicts import OF_SOME, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead, MeansAhead, Peak, StageAhead, clusters_of, stage_demands
@@ -165,8 +165,7 @@ def summarise(
     stable = _stability(pool, attempts.served(own), carried.asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
-    served = scaled.provided(own.traces, views, own.windows_s(), price)
-    money = served.bill(whole.completed, by_replication(pool.layout, pool.completed()))
+    served, money = paid(own, pool, views, price, whole.completed)
     of_all = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, of_all, whole, is_saturated, money)
     of_groups = list(each_group(pool, pool.latency(None), divisions, admission.may_shed_some(plan)))
@@ -181,6 +180,7 @@ def summarise(
         seen = stage_figures(own, stage, name, latency, shares["utilisation"], (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
+    began = caches.as_they_began(sent, plan, stage_names)
     verdicts, tails = zip(*(judged[number] for number in range(len(objectives))), strict=True) if judged else ((), ())
     return Summary(
         replications=len(traces),
@@ -201,12 +201,7 @@ def summarise(
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
         attempts=attempts.attempts_of(sent, plan, pool.layout),
-        notes=(
-            *stable.notes,
-            *caches.as_they_began(sent, plan, stage_names),
-            *whole.notes,
-            *unsaid(whole.latency, stages),
-        ),
+        notes=(*stable.notes, *began, *whole.notes, *unsaid(whole.latency, stages)),
         provided=served.mean,
         pool=pool,
     )
