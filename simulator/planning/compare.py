@@ -16,8 +16,7 @@ from simulator.planning.sides import HIGHER, Side, measures
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.result import Result
 from simulator.running.run import PERCENTILES, Run
-from simulator.scenario import Scenario, load_scenario, merge
-from simulator.scenario.autoscale import is_scaled
+from simulator.scenario import Scenario, autoscale, load_scenario, merge
 from simulator.scenario.given import checked_scenario
 from simulator.stats.paired import independent, paired
 from simulator.stats.stability import SATURATED, STABLE
@@ -152,7 +151,7 @@ def _hedged(side: Scenario | Side) -> list[str]:
 
 def _scaled(side: Scenario | Side) -> list[str]:
     """The stages whose replicas come and go: of one side is enough, all of the other's serve all the time."""
-    return side.scaled if isinstance(side, Side) else [one.name for one in side.stages if is_scaled(one)]
+    return side.scaled if isinstance(side, Side) else [one.name for one in side.stages if autoscale.is_scaled(one)]
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:

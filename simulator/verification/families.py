@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simulator.verification.lookups import beside, cached
+from simulator.verification.lookups import beside, cached, comes_back, scaled
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
@@ -17,6 +17,7 @@ EMPTY_UNIT_S = 1e-3
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup", "bulkhead")
 RANKED, CLOSED, BESIDE = ("prio", "prio_c"), ("closed", "closed_tandem"), ("closed_beside",)
+COMING_BACK, AUTOSCALED = ("feedback",), ("autoscaled",)
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -32,6 +33,7 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family in (*RANKED, *CLOSED):
         return by_priority(given) if family in RANKED else of_clients(given)
     ways = (EMPTY, empty_system), (BATCHED, batched), (LIMITED, limited), (FUNNELS, several_stages), (BESIDE, beside)
+    ways = *ways, (COMING_BACK, comes_back), (AUTOSCALED, scaled)
     return next((made for families, made in ways if family in families), one_stage)(family, given)
 
 

@@ -22,6 +22,8 @@ from simulator.engines import compiled, reference
 from simulator.planner.plans import make_plan
 from simulator.planning.knobs import knobs_of
 from simulator.planning.sizing import size
+from simulator.verification.families import parsed
+from simulator.verification.table import rows, systems
 
 #: A task takes 10 ns; one worker, up to five replicas.
 PART = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)], replicas=5, policy=ROUND_ROBIN)
@@ -155,6 +157,44 @@ def test_all_walks_agree(plan):
     slow = range(len(plan.stages))
     assert same_trace(compiled.simulate(plan, tasks=True, event_by_event=slow), expected) == "", "event by event"
     assert same_trace(Walk(plan).trace(), expected) == ""
+
+
+# --- known answers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_rows_are_those_of_as_many_servers_as_are_left():
+    mine = [row for row in rows() if row["family"] == "autoscaled"]
+    for row in mine:
+        given = {name: float(value) for name, value in parsed(row["parameters"]).items()}
+        idle = 1 - given["lam"] / given["c"]
+        known = {"mean_wait": (1 - idle) / idle, "mean_sojourn": 1 / idle, "p50_sojourn": np.log(2) / idle}
+        assert float(row["value"]) == pytest.approx(known[row["statistic"]], rel=1e-12)
+    assert len(mine) == 6
+
+
+def test_so_many_are_left_whatever_luck_says():
+    """Each at the first look; and 19 times of 20 what a query takes is in its interval."""
+    for system in (one for one in systems() if one.family == "autoscaled"):
+        left = int(parsed(system.parameters)["c"])
+        scenario = scenario_from_dict({**system.scenario, "run": {"queries": 6000, "warmup": 4000, "replications": 4}})
+        result = simulate(scenario)
+        for trace in result.traces.values():
+            assert set(trace.provided[2, 1:].tolist()) == {left}
+        assert result.to_dict()["latency_s"]["mean"]["value"] == pytest.approx(system.exact["mean"], rel=0.15)
+
+
+def test_who_comes_back_meets_a_geometric_number():
+    """Each round waits as in M/M/1 at the rate of all visits (Kelly), and there are as many as with a fresh draw each."""
+    [system] = [one for one in systems() if one.family == "feedback"]
+    run = {"queries": 40_000, "replications": 4}
+    document = simulate(scenario_from_dict({**system.scenario, "run": run})).to_dict()
+    visits = sum(stage.get("taken_ratio", {"value": 1.0})["value"] for stage in document["stages"])
+    assert visits == pytest.approx(1 / (1 - 0.3), rel=0.01)
+    idle = 1 - 0.6 / 0.7
+    assert document["stages"][0]["utilisation"]["mean"]["value"] == pytest.approx(1 - idle, rel=0.02)
+    for stage in document["stages"]:
+        assert stage["wait_s"]["value"] == pytest.approx((1 - idle) / idle, rel=0.15), stage["name"]
+    assert document["latency_s"]["mean"]["low"] < system.exact["mean"] < document["latency_s"]["mean"]["high"]
 
 
 # --- a file -----------------------------------------------------------------------------------------------------------
