@@ -13,7 +13,7 @@ def cached(given: dict[str, str]) -> dict[str, Any]:
     return {"name": "one", "model": {"kind": "time", "law": f"{ASKED_S!r}s"}, "cache": cache}
 
 
-def beside(_: str, given: dict[str, str]) -> dict[str, Any]:
+def beside(given: dict[str, str]) -> dict[str, Any]:
     """Clients that wait beside a Poisson stream, at one exponential server."""
     one = {"name": "one", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}}
     clients = {"count": int(given["N"]), "think": {"kind": "exponential", "mean": f"{given['Z']}s"}}
@@ -26,7 +26,7 @@ TIMES_BACK = 3
 LOOKS_S = 800.0
 
 
-def comes_back(_: str, given: dict[str, str]) -> dict[str, Any]:
+def comes_back(given: dict[str, str]) -> dict[str, Any]:
     """Queries that fail with a chance come back to one exponential server: as stages on its replicas, with shares.
 
     As many visits on average as of those who come back until they succeed. Whatever route each takes, the number there
@@ -40,9 +40,18 @@ def comes_back(_: str, given: dict[str, str]) -> dict[str, Any]:
     return {"name": "system", "load": {"rate": f"{given['lam']}/s"}, "stages": [server, *back]}
 
 
-def scaled(_: str, given: dict[str, str]) -> dict[str, Any]:
+def scaled(given: dict[str, str]) -> dict[str, Any]:
     """Replicas chosen at random, of which an autoscaler soon leaves so many as the load needs: as many M/M/1."""
     law = {"kind": "exponential", "mean": "1s"}
     rule = {"rule": "ideal", "target": given["target"], "delay": "0s", "every": f"{LOOKS_S!r}s", "max": int(given["n"])}
     one = {"name": "one", "model": {"kind": "time", "law": law}, "replicas": int(given["n"]), "routing": "random"}
     return {"name": "system", "load": {"rate": f"{given['lam']}/s"}, "stages": [{**one, "autoscale": rule}]}
+
+
+#: Families of one feature each, and what makes their scenarios.
+ONES = {"closed_beside": beside, "feedback": comes_back, "autoscaled": scaled}
+
+
+def of_one(family: str, given: dict[str, str]) -> dict[str, Any]:
+    """The scenario of a row of such a family."""
+    return ONES[family](given)

@@ -184,7 +184,7 @@ def test_so_many_are_left_whatever_luck_says():
 
 
 def test_who_comes_back_meets_a_geometric_number():
-    """Each round waits as in M/M/1 at the rate of all visits (Kelly), and there are as many as with a fresh draw each."""
+    """Each round waits as in M/M/1 at the rate of all visits (Kelly)."""
     [system] = [one for one in systems() if one.family == "feedback"]
     run = {"queries": 40_000, "replications": 4}
     document = simulate(scenario_from_dict({**system.scenario, "run": run})).to_dict()
