@@ -51,3 +51,17 @@ def who_served_is_compared() -> None:
     ):
         with law("T9"):
             assert abs(figures[f"stage.model.{name}"] - said) < 1e-9, f"{name}: {figures[f'stage.model.{name}']:.4g}"
+
+
+def targets_are_of_their_rule() -> None:
+    """unit/test_scaling.py: a share is no number of tasks."""
+    from simulator import ScenarioError, scenario_from_dict
+
+    rule = {"rule": "concurrency", "target": "60%", "delay": "0s", "max": 10}
+    said = {**FLEET, "stages": [{**FLEET["stages"][0], "autoscale": rule}]}
+    with law("S22"):
+        try:
+            scenario_from_dict(said)
+        except ScenarioError:
+            return
+        raise AssertionError("60 % of a task is taken for a target")

@@ -3654,6 +3654,14 @@ PAID = (
         "each = serves_s(traces, at, stage).max(axis=1) if",
         "served.who_served_is_compared",
     ),
+    Mutant(
+        "a share of a task is a target",
+        "S22",
+        "scenario/autoscale.py",
+        "if self.rule == CONCURRENCY and isinstance(self.target, Percent):",
+        "if self.rule == CONCURRENCY and isinstance(self.target, int):",
+        "served.targets_are_of_their_rule",
+    ),
 )
 
 TABLES = (

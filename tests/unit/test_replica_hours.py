@@ -1,5 +1,6 @@
 """What replicas that come and go cost, in hours and in money: in a run, a sweep, a capacity and a comparison."""
 
+import csv
 import json
 from copy import deepcopy
 
@@ -9,7 +10,7 @@ import pytest
 from simulator import ScenarioError, capacity, compare, estimate, scenario_from_dict, sensitivity, simulate, sweep
 from simulator.planning.saved_run import read_run
 from simulator.report.fleet import fleet_line
-from simulator.report.folders import write_run
+from simulator.report.folders import write_replicas, write_run
 
 #: Three replicas of one worker for a minute, then seven: a machine holds one, and costs 6 USD/h and 100 W.
 STAGE = {
@@ -169,3 +170,15 @@ def test_what_a_knob_costs_is_not_known_without_a_run():
     said["stages"][0]["autoscale"] = {"rule": "hpa", "target": "60%", "delay": "0s", "every": "5s", "min": 3, "max": 10}
     found = sensitivity(scenario_from_dict(said), slos=["p50 < 1s"], tail_only=True)
     assert {effect.usd_per_h for effect in found.effects} == {None}
+
+
+def test_a_table_of_replicas_says_how_long_each_serves(tmp_path):
+    """The first three for two minutes, four more for one, and the rest for none; the other stage all the time."""
+    result = simulate(priced())
+    write_replicas(result, tmp_path / "replicas.csv")
+    rows = list(csv.DictReader((tmp_path / "replicas.csv").read_text().splitlines()))
+    trace = result.traces[0]
+    mine = [float(row["serves_s"]) for row in rows if row["replication"] == "0"]
+    window_s = (trace.window_end_ns - trace.window_begin_ns) / 1e9
+    assert mine[:3] + mine[-1:] == pytest.approx([window_s] * 4, abs=1e-8)
+    assert mine[3:7] == pytest.approx([window_s - 60] * 4, abs=1e-2) and mine[7:10] == [0.0] * 3

@@ -327,6 +327,7 @@ def test_knobs_are_the_target_and_the_delay():
         ({**HALF, "target": 3}, {}, "share of the time of workers"),
         ({**HALF, "rule": "ideal", "tolerance": "5%"}, {}, "the ideal knows who comes"),
         ({**HALF, "rule": "concurrency", "tolerance": "5%"}, {}, "goes with rule: hpa"),
+        ({**HALF, "rule": "concurrency"}, {}, "a number of tasks at a replica, waiting or served, like 4"),
         ({**HALF, "window": "7s"}, {}, "a whole number of periods"),
         ({**HALF, "every": "1us"}, {}, "at least 1ms"),
         ({**HALF, "limit": {"up": 0}}, {}, "it would never grow"),
