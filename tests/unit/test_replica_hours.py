@@ -9,8 +9,10 @@ import pytest
 
 from simulator import ScenarioError, capacity, compare, estimate, scenario_from_dict, sensitivity, simulate, sweep
 from simulator.planning.saved_run import read_run
+from simulator.report import frame
 from simulator.report.fleet import fleet_line
 from simulator.report.folders import write_replicas, write_run
+from simulator.report.run_figure import run_figure
 
 #: Three replicas of one worker for a minute, then seven: a machine holds one, and costs 6 USD/h and 100 W.
 STAGE = {
@@ -182,3 +184,13 @@ def test_a_table_of_replicas_says_how_long_each_serves(tmp_path):
     window_s = (trace.window_end_ns - trace.window_begin_ns) / 1e9
     assert mine[:3] + mine[-1:] == pytest.approx([window_s] * 4, abs=1e-8)
     assert mine[3:7] == pytest.approx([window_s - 60] * 4, abs=1e-2) and mine[7:10] == [0.0] * 3
+
+
+def test_a_figure_has_a_staircase_of_who_serves():
+    scaled_run, plain = simulate(priced()), simulate(priced(min=3, max=3))
+    assert len(run_figure(plain, frame.ITSELF).axes) == 3, "how late, over time, and its second scale"
+    axes = run_figure(scaled_run, frame.ITSELF).axes[2]
+    [line] = axes.get_lines()
+    assert line.get_label() == "model" and line.get_ydata().tolist() == [3, 7, 7]
+    assert line.get_xdata()[1] == pytest.approx(60, abs=0.1)
+    assert axes.get_ylim()[0] == 0
