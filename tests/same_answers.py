@@ -39,6 +39,7 @@ PHASED = {
     "scenarios/cold_cache.yaml",
     "scenarios/retry_storm.yaml",
     "scenarios/morning_peak.yaml",
+    "scenarios/autoscaled_benchmark.yaml",
 }
 
 RECOMMENDATION = "scenarios/recommendation.yaml"

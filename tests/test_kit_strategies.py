@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 from simulator.core.laws import mixture, weibull
 from simulator.core.plan import CONSTANT, LEAST_WORK, NEVER_NS, NONE
+from simulator.engines import compiled
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing import (
@@ -101,6 +102,28 @@ def test_scenarios_can_be_narrowed(values):
     assert [stage["model"]["kind"] for stage in values["stages"]] == ["tree", "tree"]
     plan = make_plan(scenario_from_dict(values))
     assert (plan.shards, plan.replicas) == (4, 4)
+
+
+@slow
+def test_scenarios_may_have_an_autoscaler_and_need_not():
+    """Some of them change how many serve."""
+
+    def changes(values):
+        if not any("autoscale" in stage for stage in values["stages"]):
+            return False
+        plan = make_plan(scenario_from_dict(values))
+        return len(plan.scaling) > 0 and compiled.simulate(plan).provided.shape[1] > len(plan.scaling)
+
+    every = settings(max_examples=3000, derandomize=True, database=None, phases=[Phase.generate])
+    found = find(scenarios(stages=1, most_queries=30), changes, settings=every)
+    assert "autoscale" in found["stages"][0]
+
+    @FEW
+    @given(scenarios(autoscale=False))
+    def none_is(values):
+        assert not any("autoscale" in stage for stage in values["stages"])
+
+    none_is()
 
 
 @FEW

@@ -48,6 +48,7 @@ from simulator.stats import summarise
 from simulator.stats.extract import Extracts, extract
 from simulator.stats.load import most_within
 from simulator.stats.means import NOTHING, Interval
+from simulator.stats.money import Price
 from simulator.stats.paired import LeftOut, exactly
 from simulator.stats.precision import next_step
 from simulator.stats.quantiles import Series
@@ -180,7 +181,7 @@ def test_what_is_said_of_a_sample_hangs_together(values, is_cut, usd_per_h):
     names = [stage.name for stage in scenario.stages]
     utilisations = [busiest(plan) for plan in planned]
     is_stationary = scenario.is_stationary
-    more = {"utilisations": utilisations, "is_stationary": is_stationary, "usd_per_h": usd_per_h}
+    more = {"utilisations": utilisations, "is_stationary": is_stationary, "price": Price(usd_per_h)}
     summary = summarise(traces, planned[0], slos, [50, 90, 99.9], names, **more)
     document = summary.to_dict()
     json.dumps(document, allow_nan=False)
@@ -198,7 +199,7 @@ def test_what_is_said_of_a_sample_hangs_together(values, is_cut, usd_per_h):
     asked_of = sorted({names.index(asked.stage) for asked in scenario.slos if asked.stage is not None})
     kept = [extract(plan, trace, asked_of) for plan, trace in zip(planned, traces, strict=True)]
     workers = [stage.workers for stage in scenario.stages]
-    extracts = Extracts(kept, names, workers, utilisations, is_stationary, usd_per_h)
+    extracts = Extracts(kept, names, workers, utilisations, is_stationary, Price(usd_per_h))
     assert extracts.stability().verdict == summary.verdict
     found = extracts.verdicts(slos, summary.verdict == "saturated")
     assert [(one.slo, one.met) for one in found] == [(slo["slo"], slo["met"]) for slo in document["slos"]]

@@ -33,7 +33,14 @@ BY_NAME = {system.name: system for system in SYSTEMS}
 
 #: Families of the table that are not of the collection: a test of their own works them out anew.
 WORKED_OUT = {"mg1_after", "hedge0", "breakdown"}  # unit/test_after_answer.py, test_hedging.py, test_slowdowns.py
-WORKED_OUT |= {"admitted", "bucket", "giveup", "bulkhead", "closed_beside"}  # unit/test_admission.py, test_attempts.py
+WORKED_OUT |= {
+    "admitted",
+    "bucket",
+    "giveup",
+    "bulkhead",
+    "closed_beside",
+    "autoscaled",
+}  # unit/test_admission.py, test_attempts.py
 
 
 def test_the_table_is_that_of_the_shared_oracles(shared):

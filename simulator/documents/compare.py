@@ -48,7 +48,7 @@ class Figure(AtLeastA, AtLeastB, Reason):
     """One figure of both sides, and B - A."""
 
     figure: str  #: its name
-    unit: Annotated[str, OneOf("s", "ratio", "per_s", "machines", "usd_per_h", "usd")]  #: of a, b and the difference
+    unit: Annotated[str, OneOf("s", "ratio", "per_s", "machines", "usd_per_h", "usd", "h")]  #: of a, b, difference
     better: Annotated[str, OneOf("lower", "higher", "neither")]  #: which way is better
     a: float | None  #: null: not known
     b: float | None  #: null: not known

@@ -121,9 +121,10 @@ class StageMachines(TypedDict):
     """The machines of one stage."""
 
     name: str  #: of the stage
-    machines: int  #: of the stage
+    machines: int  #: of the stage; of one that is scaled as many as there may be
     usd_per_h: float | None  #: null: not priced
     power_w: float | None  #: null: not given
+    provided_ratio: NotRequired[float]  #: of a stage that is scaled: the part that served and is paid for
 
 
 class Money(TypedDict):

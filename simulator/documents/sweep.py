@@ -10,6 +10,8 @@ Cell = float | int | str | None
 
 #: Before the name of a class of queries, or of a phase, in the columns of its figures.
 CLASS, PHASE = "class.", "phase."
+#: And before that of a stage.
+STAGE = "stage."
 
 #: A point: its number, its values by path, figures with units in their names, words; null where the sample does not
 #: support one. Columns are the same in all rows of a sweep: ``point``, the parameters, ``rate_per_s``, ...

@@ -1,9 +1,10 @@
 """What the fleet of a scenario is: machines, their price and power, and what a query costs of both."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from simulator.documents import parts
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, autoscale
 from simulator.scenario.colocated import has_own_machines
 
 S_PER_H = 3600.0
@@ -17,6 +18,17 @@ class StageFleet:
     machines: int
     usd_per_h: float | None
     power_w: float | None
+    provided: float | None = None  #: the part of them that is paid for, where an autoscaler says so
+
+    def to_dict(self) -> parts.StageMachines:
+        """As a part of a document."""
+        said: parts.StageMachines = {
+            "name": self.name,
+            "machines": self.machines,
+            "usd_per_h": self.usd_per_h,
+            "power_w": self.power_w,
+        }
+        return said if self.provided is None else {**said, "provided_ratio": self.provided}
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,26 @@ class Fleet:
         powers = [stage.power_w for stage in self.stages if stage.power_w is not None]
         return sum(powers) if len(powers) == len(self.stages) else None
 
+    def served(self, provided: Mapping[int, float]) -> "Fleet":
+        """The same with price and power of the stages that are scaled, by index, for the part that served."""
+
+        def part_of(figure: float | None, part: float) -> float | None:
+            return None if figure is None else figure * part
+
+        return Fleet(
+            tuple(
+                replace(
+                    stage,
+                    usd_per_h=part_of(stage.usd_per_h, provided[index]),
+                    power_w=part_of(stage.power_w, provided[index]),
+                    provided=provided[index],
+                )
+                if index in provided
+                else stage
+                for index, stage in enumerate(self.stages)
+            )
+        )
+
     def to_dict(self, queries_per_s: float | None) -> parts.Fleet:
         """With what a query costs at this rate; null is "not given", never 0."""
         usd_per_h, power_w = self.usd_per_h, self.power_w
@@ -59,15 +91,7 @@ class Fleet:
             "power_w": power_w,
             "usd_per_million_queries": per_million,
             "queries_per_joule": queries_per_joule,
-            "stages": [
-                {
-                    "name": stage.name,
-                    "machines": stage.machines,
-                    "usd_per_h": stage.usd_per_h,
-                    "power_w": stage.power_w,
-                }
-                for stage in self.stages
-            ],
+            "stages": [stage.to_dict() for stage in self.stages],
         }
 
 
@@ -81,3 +105,11 @@ def fleet(scenario: Scenario) -> Fleet:
         power = None if spec is None or spec.power is None else machines * spec.power
         stages.append(StageFleet(stage.name, machines, price, power))
     return Fleet(tuple(stages))
+
+
+def usd_of_scaled(scenario: Scenario) -> dict[int, float]:
+    """USD an hour of all machines of the stages that are scaled, by index; of those that are priced."""
+    priced = enumerate(zip(fleet(scenario).stages, scenario.stages, strict=True))
+    return {
+        index: of.usd_per_h for index, (of, stage) in priced if of.usd_per_h is not None and autoscale.is_scaled(stage)
+    }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from simulator.base.groups import CLASS, KINDS, PHASE, Group
 from simulator.documents import parts, run
-from simulator.planning.sides import LOWER, Measure, Side, by_replication, mean_and_failed, too_few
+from simulator.planning.sides import LOWER, Measure, Side, in_order, mean_and_failed, too_few
 from simulator.scenario import Scenario
 from simulator.stats.admission import is_shed
 from simulator.stats.attempts import as_queries, asked
@@ -66,7 +66,7 @@ def group_measures(
 def _seen(said: run.OfClass, latency: Series, percentiles: Sequence[float]) -> dict[str, Measure]:
     printed = said["latency_s"]
     mean: parts.Interval = NOTHING.to_dict() if printed is None else printed["mean"]
-    ascending, by_name = by_replication(latency), mean_and_failed(latency, mean)
+    ascending, by_name = in_order(latency), mean_and_failed(latency, mean)
     for percent in percentiles:
         left_out, own = quantile_left_out(ascending, part_of(percent)), latency.quantile(part_of(percent))
         is_rare = own.exceedances < FEWEST_EXCEEDANCES and not own.infinite

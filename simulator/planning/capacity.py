@@ -145,6 +145,7 @@ class _Search:
 
     def __init__(self, refinement: Refinement) -> None:
         self.refinement, self.scenario, self.notes = refinement, refinement.scenario, refinement.notes
+        self.provided: dict[int, float] = {}
 
     def capacity(self) -> Capacity:
         if math.isinf(self.refinement.probers[0].saturation):
@@ -174,6 +175,7 @@ class _Search:
         assert extracts is not None
         verdicts = extracts.verdicts(self.scenario.slos, False)
         verdict, reason, ends = self._judged(level, extracts, verdicts)
+        self.provided = extracts.served.mean
         half = half_width(level)
         if verdict == FOUND:  # what theory decides, where the sample does not say it
             self.notes += [f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason]
@@ -196,6 +198,9 @@ class _Search:
         pairs = zip(self.scenario.slos, verdicts, strict=True)
         failed = [one for one, verdict in pairs if verdict.met is False and not readings.is_read(one)]
         if failed:
+            if failed[0].measure == "cost" and extracts.served.mean:  # who comes and goes costs less where less comes
+                reason = f"{failed[0].text} is missed at the highest load within the others: sweep --param load.rate=.."
+                return INCONCLUSIVE, reason, ends
             at = "whatever the load" if failed[0].measure == "cost" else "even at the highest load within the others"
             return UNREACHABLE, f"{failed[0].text} is missed {at}", ends
         if below is not None:
@@ -271,6 +276,8 @@ class _Search:
         """What is known where the search ends early: the last value, and the loads between which it certainly is."""
         prober, own = self.refinement.probers[0], self.refinement.probers[0].plan.rate_per_s
         low, high = self.refinement.known()
+        last = self.refinement.levels[-1].extracts if self.refinement.levels else None
+        self.provided = {} if last is None else last.served.mean
         at = self.refinement.levels[-1].value.at if self.refinement.levels else low if math.isfinite(low) else high
         value = own * math.exp(at) if self.refinement.levels else None
         below, above = (own * math.exp(end) if math.isfinite(end) else None for end in (low, high))
@@ -319,6 +326,7 @@ class _Search:
             queries=sum(one.queries for one in self.refinement.probers),
             notes=tuple(self.notes),
             engine=self.refinement.execution.engine,
+            provided=self.provided,
         )
 
     def _binding(self, at: float) -> int:

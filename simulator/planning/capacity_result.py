@@ -1,5 +1,6 @@
 """The answer of a search for the capacity: ``Capacity``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -69,6 +70,9 @@ class Capacity(Shown):
     wall_s: float = 0.0
     second: SecondAnswer | None = None  #: what a stall would make of it; None: nothing is known, or it makes nothing
     spared: Scenario | None = None  #: with all of its machines, where a zone of it is gone; None: nothing is
+    provided: Mapping[int, float] = field(
+        default_factory=dict
+    )  #: as of ``stats.scaled.Provided.mean``, at the value; none: not known
 
     @property
     def half_width(self) -> float | None:
@@ -114,7 +118,7 @@ class Capacity(Shown):
             "bottleneck": self.bottleneck,
             "slos": [verdict.to_dict() for verdict in self.verdicts],
             "theory": None if self.theory is None else self.theory.to_dict(),
-            "fleet": fleet(whole).to_dict(self.per_s.value),
+            "fleet": fleet(whole).served(self.provided).to_dict(self.per_s.value),
             "probes": len(self.points),
             "queries": self.queries,
             "curve": self.curve(),

@@ -11,11 +11,12 @@ from simulator.planning import comparison, saved_run
 from simulator.planning.by_group import SHED_RATIO, common_groups, door_measures, group_measures, has_door
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
-from simulator.planning.sides import HIGHER, Side, figure_names, measures
+from simulator.planning.naming import figure_names
+from simulator.planning.sides import HIGHER, Side, measures
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.result import Result
 from simulator.running.run import PERCENTILES, Run
-from simulator.scenario import Scenario, load_scenario, merge
+from simulator.scenario import Scenario, autoscale, load_scenario, merge
 from simulator.scenario.given import checked_scenario
 from simulator.stats.paired import independent, paired
 from simulator.stats.stability import SATURATED, STABLE
@@ -126,9 +127,11 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
         side.merging if isinstance(side, Side) else [stage.name for stage in side.stages if stage.merge.workers]
         for side in (a, b)
     ]
-    partial, hedged = ({name for side in (a, b) for name in of(side)} for of in (_partial, _hedged))
+    partial, hedged, come_and_go = (
+        {name for side in (a, b) for name in of(side)} for of in (_partial, _hedged, _scaled)
+    )
     names, merging_twice = [name for name in one if name in two], {*merging[0]} & {*merging[1]}
-    figures = figure_names(names, merging_twice, partial, hedged, common_groups(a, b), percentiles)
+    figures = figure_names(names, merging_twice, partial, hedged, come_and_go, common_groups(a, b), percentiles)
     if has_door(a) or has_door(b):
         figures.insert(figures.index("failed_ratio") + 1, SHED_RATIO)
     return figures
@@ -144,6 +147,11 @@ def _partial(side: Scenario | Side) -> list[str]:
 def _hedged(side: Scenario | Side) -> list[str]:
     """The stages that send tasks again: of one side is enough, the other wastes nothing."""
     return side.hedged if isinstance(side, Side) else [stage.name for stage in side.stages if stage.sends_copies]
+
+
+def _scaled(side: Scenario | Side) -> list[str]:
+    """The stages whose replicas come and go: of one side is enough, all of the other's serve all the time."""
+    return side.scaled if isinstance(side, Side) else [one.name for one in side.stages if autoscale.is_scaled(one)]
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ class Compared:
 
     @property
     def unit(self) -> str:
-        """s, ratio, per_s, machines, usd_per_h or usd."""
+        """s, ratio, per_s, machines, usd_per_h, usd or h."""
         return self.a.unit
 
     @property

@@ -234,6 +234,7 @@ class _Search:
             queries=self.queries,
             notes=tuple(self.notes),
             engine=self.execution.engine,
+            provided={} if extracts is None else extracts.served.mean,
         )
 
     def _exact(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -52,6 +53,9 @@ class MostClients(Shown):
     interrupted: bool = False
     wall_s: float = 0.0
     spared: Scenario | None = None  #: with all of its machines, where a zone of it is gone; None: nothing is
+    provided: Mapping[int, float] = field(
+        default_factory=dict
+    )  #: as of ``stats.scaled.Provided.mean``, at the value; none: not known
 
     @property
     def half_width(self) -> float | None:
@@ -85,7 +89,7 @@ class MostClients(Shown):
             "binding_slo": self.binding,
             "slos": [verdict.to_dict() for verdict in self.verdicts],
             "exact": self.exact,
-            "fleet": fleet(whole).to_dict(self.per_s.value),
+            "fleet": fleet(whole).served(self.provided).to_dict(self.per_s.value),
             "queries": self.queries,
             "curve": self.curve(),
             "notes": list(self.notes),

@@ -13,7 +13,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.groups import CLASS, PHASE
 from simulator.base.units import MOST_NS, NS_PER_S
 from simulator.core.plan import F8, Plan
-from simulator.planner.fleet import fleet
+from simulator.planner import fleet as fleets
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget
 from simulator.planning.search import Readings
@@ -22,6 +22,7 @@ from simulator.running.execution import Execution
 from simulator.running.groups import ahead_of_groups, phases_of, shares_of_groups
 from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
+from simulator.stats import money
 from simulator.stats.extract import Extract, Extracts, extract
 from simulator.stats.readings import beyond, is_read, read
 from simulator.theory import FULL, MeansAhead, busiest, certainly_busiest, clusters_of, has_drawn_machines, means_ahead
@@ -196,7 +197,7 @@ class Prober:
             [stage.workers for stage in self.scenario.stages],
             [utilisation * factor for utilisation in self.certain],
             self.scenario.is_stationary,
-            fleet(self.scenario).usd_per_h,
+            money.Price(fleets.fleet(self.scenario).usd_per_h, fleets.usd_of_scaled(self.scenario)),
             self.ahead(load, measured),
             clusters_of(self.plan_at(load), self.scenario.is_stationary),
             dict(ahead_of_groups(self.scenario, self.plan_at(load), measured)) if self._kinds else {},

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from simulator.documents import parts, run
-from simulator.documents.sweep import CLASS, PHASE
-from simulator.planner.fleet import fleet
+from simulator.documents.sweep import CLASS, PHASE, STAGE
+from simulator.planner.fleet import S_PER_H, fleet
 from simulator.running.result import Result
 
 #: A row: figures, words, and None where there is none.
@@ -25,7 +25,8 @@ MET = {True: "met", False: "failed", None: "inconclusive"}
 def row_of(result: Result) -> Row:
     """The row of a run."""
     said, theory = result.summary.to_dict(), result.theory
-    bottleneck, machines = theory["bottleneck"], fleet(result.scenario).to_dict(said["completed_per_s"]["value"])
+    bottleneck, served = theory["bottleneck"], fleet(result.scenario).served(result.summary.provided)
+    machines = served.to_dict(said["completed_per_s"]["value"])
     row: Row = {
         "rate_per_s": theory["rate_per_s"],
         "bottleneck": bottleneck["stage"],
@@ -50,6 +51,9 @@ def row_of(result: Result) -> Row:
         row |= _ends("coverage", gathered["coverage"] if gathered else _ALL_COVERED)
     if any(stage.speaks_of_answers or stage.speaks_of_copies or stage.loses for stage in result.scenario.stages):
         row |= {"wasted_ratio": _wasted(result)}
+    for stage, of_stage in zip(result.scenario.stages, said["stages"], strict=True):
+        if stage.autoscale is not None:
+            row |= _ends(f"{STAGE}{stage.name}.replica_hours", _hours(result, of_stage))
     latency = said["latency_s"]
     row |= _ends("latency_mean_s", latency["mean"])
     for name, percentile in parts.percentiles_of(latency).items():
@@ -74,6 +78,15 @@ def row_of(result: Result) -> Row:
 #: Where every stage waits for all of its answers.
 _NONE_PARTIAL: parts.Share = {"value": 0.0, "low": 0.0, "high": 0.0}
 _ALL_COVERED: parts.Interval = {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def _hours(result: Result, stage: run.Stage) -> parts.Interval:
+    """In which a replica of a stage serves inside the window; those that do not come and go serve all of it."""
+    if "autoscale" in stage:
+        return stage["autoscale"]["replica_hours"]
+    replicas = stage["shards"] * stage["replicas"]
+    hours = replicas * float(result.summary.pool.windows_s().mean()) / S_PER_H
+    return {"value": hours, "low": hours, "high": hours}
 
 
 def _wasted(result: Result) -> float | None:

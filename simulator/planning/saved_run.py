@@ -15,6 +15,7 @@ from simulator.base.groups import KINDS
 from simulator.base.places import is_file
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 from simulator.documents import parts, run
+from simulator.planning import hours
 from simulator.planning.sides import Side
 from simulator.running.doctor import memory
 from simulator.scenario.classes import MOST_CLASSES, MOST_SHARE
@@ -30,6 +31,8 @@ OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
 
 #: Columns of attempts, where clients give up; others have none.
 OF_ATTEMPTS, NONE = ("query_of", "gives_up_ns"), np.zeros(0, dtype=np.int64)
+#: How many replicas served, where an autoscaler said so.
+PROVIDED = "provided"
 
 #: Bytes of a summary, at most; and how many times smaller deflate makes anything, at most.
 MOST_SUMMARY, MOST_PACKED = 100_000_000, 1032
@@ -129,6 +132,8 @@ SHAPE: dict[str, Any] = {
         "resolved": {"stages": [{"name": str}], "slos": [str], "run": {}},
     },
 }
+#: And of the machines of a stage that is scaled.
+PAID: dict[str, Any] = {"provided_ratio": (int, float), "usd_per_h": (int, float, None)}
 #: And of the mergers of a stage, where it has any.
 MERGERS: dict[str, Any] = {"count": int, "service_s": (int, float)}
 #: And of the classes of queries, where there are any: what is said of each, and what the scenario says.
@@ -165,8 +170,15 @@ def _is_readable(document: run.Run) -> bool:
         _ = Side("", document, {}).good, Side("", document, {}).drain_ns
     except ValueError:
         return False
+    if not all(map(_is_paid_for, document["stages"], document["fleet"].get("stages", document["stages"]))):
+        return False
     known = all(slo["unit"] in UNITS for slo in document["slos"])
     return known and bool(names) and len(set(names)) == len(names) and all(0 < count < MOST for count in counts)
+
+
+def _is_paid_for(stage: Any, machines: Any) -> bool:
+    """Whether of a stage that is scaled it is said which part of its machines served."""
+    return not hours.is_scaled(stage) or (_is_of(PAID, machines) and 0 < machines["provided_ratio"] <= 1)
 
 
 def _are_classes(said: Any, load: Any) -> bool:
@@ -200,7 +212,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
             _refuse_large(file, archive)
             for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS, *WINDOW):
                 columns[name] = _array(archive, name)
-            for name in OF_ATTEMPTS:
+            for name in (*OF_ATTEMPTS, PROVIDED):
                 if f"{name}.npy" in archive.namelist():
                     columns[name] = _array(archive, name)
     except FileNotFoundError:
@@ -217,6 +229,9 @@ def _columns(file: Path, document: run.Run) -> Columns:
     differs = any({"gather", "taken_ratio", "hit_ratio"} & stage.keys() for stage in document["stages"])
     partial = stages if differs or columns["coverage"].shape[:1] == (stages,) else 0  # or shards are visited by some
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
+    steps = columns.pop(PROVIDED, np.zeros((4, 0), dtype=np.int64))
+    if not hours.are_steps(steps, document):
+        raise _wrong(file, _FOREIGN)
     for name, column in columns.items():
         shape: tuple[int, ...] = (queries,)
         if name in COUNTERS:
@@ -234,7 +249,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
         raise _wrong(file, _FOREIGN)
     if not ((columns["coverage"] >= -1) & (columns["coverage"] <= MOST_COVERED)).all():  # nor is it no number
         raise _wrong(file, _FOREIGN)
-    return columns
+    return {**columns, PROVIDED: steps}
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
@@ -280,7 +295,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             shed_by=np.zeros(0, dtype=np.int8),  # nor by whom it was shed
             query_of=columns.get("query_of", NONE)[here],
             gives_up_ns=columns.get("gives_up_ns", NONE)[here],
-            provided=np.zeros((3, 0), dtype=np.int64),  # nor how many served when
+            provided=columns[PROVIDED][1:, columns[PROVIDED][0] == number[first]],
             stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what came of each stage
             answers=np.zeros((0, len(measured)), dtype=np.int64),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone

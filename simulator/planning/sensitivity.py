@@ -22,7 +22,7 @@ from simulator.planning.sensitivity_result import Effect, Sensitivity
 from simulator.running import pilot
 from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
-from simulator.scenario import Scenario, given
+from simulator.scenario import Scenario, autoscale, given
 from simulator.scenario.slo import Objective
 from simulator.stats import figures, share
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
@@ -283,6 +283,9 @@ def _effect(scenario: Scenario, knob: turning.Knob, own: _Reached, reached: _Rea
         more = paired(own.capacity, reached.capacity).relative
     before, after = fleet(scenario), fleet(grid.varied(scenario, knob.values, "knob"))
     priced = before.usd_per_h is not None and after.usd_per_h is not None
+    priced = priced and not any(
+        map(autoscale.is_scaled, scenario.stages)
+    )  # what is provided is not known without a run
     return Effect(
         knob=knob,
         tail=tail,

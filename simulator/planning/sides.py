@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from simulator.base.groups import CLASS, KINDS, PHASE, Group
+from simulator.base.groups import CLASS, KINDS, PHASE
 from simulator.base.units import ns, parse_duration
 from simulator.core.plan import F8, I8, NEVER_NS
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.planner.classes import class_places
 from simulator.planner.fleet import S_PER_H
+from simulator.planning import hours, naming
 from simulator.running.result import Result
 from simulator.scenario import parse_objective
 from simulator.stats import gathering
@@ -25,7 +26,7 @@ from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.groups import Phases
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile, Series
-from simulator.stats.rates import first_on_latency
+from simulator.stats.rates import by_replication, first_on_latency
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, shown_exceedances
 from simulator.stats.takers import NOBODY
 from simulator.stats.window import Mergers, Within, merging_ns
@@ -35,22 +36,11 @@ LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 #: Why a mean is not known.
 CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
 #: Why there is no price, and why there is no rate.
-NOT_PRICED, NO_TIME, SCALED = "not priced", "all queries arrive at one instant", "each run says how many served"
+NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
 #: Why nothing is known of a stage that not every query takes.
 NO_TAKERS = "in a replication nobody takes the stage"
 #: Why there is no part of the work.
 NO_WORK = "no worker was busy"
-
-#: The figure of a stage whose mergers queries queue for.
-MERGERS = "mergers_utilisation"
-
-#: The figures of partial answers, of whole queries and of a stage.
-GATHERED, GATHERED_OF_STAGE = ("coverage", "partial_ratio"), ("coverage", "wasted_ratio")
-#: And of a stage that sends copies.
-HEDGED_OF_STAGE = ("wasted_ratio",)
-
-#: Of the latency of a stage, in percent.
-STAGE_PERCENTILES = (50.0, 99.0)
 
 
 @dataclass(frozen=True)
@@ -143,6 +133,11 @@ class Side:
         """Names of the stages that send tasks again."""
         return [stage["name"] for stage in self.document["stages"] if "hedge" in stage]
 
+    @property
+    def scaled(self) -> list[str]:
+        """Names of the stages whose replicas come and go."""
+        return [stage["name"] for stage in self.document["stages"] if hours.is_scaled(stage)]
+
     def exceedances(self, stage: str | None, percentile: str) -> float | None:
         """Of a percentile that was not printed, the effective number; None: it was, or was not asked for."""
         of = (one for one in self.document["unsupported"] if (one["stage"], one["percentile"]) == (stage, percentile))
@@ -179,58 +174,36 @@ class Measure:
         return None if math.isnan(largest) else largest
 
 
-def figure_names(
-    stages: Sequence[str],
-    merging: Collection[str],
-    partial: Collection[str],
-    hedged: Collection[str],
-    groups: Sequence[Group],
-    percentiles: Sequence[float],
-) -> list[str]:
-    """Names of all figures, in the order in which they are shown.
-
-    ``merging``: the stages with mergers; ``partial``: those that may close without all of their answers; ``hedged``:
-    those that send tasks again. ``groups``: of queries.
-    """
-    of_latency = ["mean", *map(key_of, percentiles)]
-    whole = [*of_latency, "completed", "goodput", "failed_ratio", *(GATHERED if partial else ())]
-    each = [f"{group}.{one}" for group in groups for one in (*of_latency, "failed_ratio")]
-    for name in stages:
-        what = [*map(key_of, STAGE_PERCENTILES), "utilisation", "hottest", *([MERGERS] if name in merging else [])]
-        what += GATHERED_OF_STAGE if name in partial else HEDGED_OF_STAGE if name in hedged else ()
-        each += [f"stage.{name}.{one}" for one in what]
-    return [*whole, *each, "machines", "usd_per_h", "usd_per_million_queries"]
-
-
 def measures(side: Side, percentiles: Sequence[float], replications: Sequence[int]) -> dict[str, Measure]:
     """The figures of a run, over some of its replications; ``percentiles`` in percent."""
     pool = Pool([side.traces[number] for number in replications])
     by_name = _whole(side, asked(pool), percentiles)
     first = 0
     for at, stage in enumerate(side.document["stages"]):
-        replicas, left = stage["shards"] * stage["replicas"], stage["replicas_left"]
-        busy_s = np.array([trace.window_busy_ns[first : first + replicas] for trace in pool.traces]) * S_PER_NS
+        replicas = stage["shards"] * stage["replicas"]
+        busy_s, mean_s = hours.busy_s(pool.traces, at, stage, first)
         offered_s = pool.windows_s() * stage["workers"]
-        name, own = f"stage.{stage['name']}", SCALED if "autoscale" in stage else ""
-        by_name |= _percentiles(side, pool, at, STAGE_PERCENTILES)
-        used = ratio_left_out(busy_s.sum(axis=1) / left, offered_s).at_most_1()
+        name = f"stage.{stage['name']}"
+        by_name |= _percentiles(side, pool, at, naming.STAGE_PERCENTILES)
+        used = ratio_left_out(mean_s, offered_s).at_most_1()
         most_s = busy_s[:, hottest_of(busy_s, offered_s)[0]]
         if side.is_keyed(at):  # each replication draws who is visited most
             most_s = busy_s.max(axis=1)
         hottest = ratio_left_out(most_s, offered_s).at_most_1()
-        why = own or _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
+        why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
-        why = own or _unless_known(hottest, NO_TIME) or (CARRIED_BY_FEW if stage["utilisation"]["max"] is None else "")
+        why = _unless_known(hottest, NO_TIME) or (CARRIED_BY_FEW if stage["utilisation"]["max"] is None else "")
         by_name[f"{name}.hottest"] = Measure("ratio", NEITHER, hottest, reason=why)
         mergers = side.mergers(at)
         if mergers is not None:
             merging_s = np.array([merging_ns(trace, mergers) for trace in pool.traces]) * S_PER_NS
             used = ratio_left_out(merging_s, pool.windows_s() * mergers.count).at_most_1()
-            by_name[f"{name}.{MERGERS}"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
+            by_name[f"{name}.{naming.MERGERS}"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
         wasted_s, all_s = (
             np.array([getattr(trace, column)[first : first + replicas].sum(dtype=np.float64) for trace in pool.traces])
             for column in ("wasted_ns", "busy_ns")
         )
+        by_name[f"{name}.{naming.HOURS}"] = Measure("h", LOWER, hours.replica_hours(pool.traces, at, stage))
         by_name[f"{name}.coverage"] = _coverage(pool, at)
         wasted = ratio_left_out(wasted_s, all_s)
         by_name[f"{name}.wasted_ratio"] = Measure("ratio", LOWER, wasted, reason=_unless_known(wasted, NO_WORK))
@@ -278,7 +251,7 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
     prefix = "" if of_stage is None else f"stage.{name_of_stage}."
     printed: Mapping[str, object] = side.document["latency_s"] if of_stage is None else of_stage["latency_s"]
     lacks, by_name = latency.layout.replications < len(pool.traces), {}
-    ascending = [NOBODY] * len(pool.traces) if lacks else by_replication(latency)
+    ascending = [NOBODY] * len(pool.traces) if lacks else in_order(latency)
     for percent in percentiles:
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
@@ -296,7 +269,7 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
     return by_name
 
 
-def by_replication(latency: Series) -> list[F8]:
+def in_order(latency: Series) -> list[F8]:
     """The values of each replication, in ascending order."""
     return [np.sort(part) for part in np.split(latency.values, np.cumsum(latency.layout.sizes)[:-1])]
 
@@ -308,17 +281,12 @@ def too_few(exceedances: float) -> str:
 
 def _rate(pool: Pool, within: Within | None) -> LeftOut:
     """Queries per second, of those that are complete inside the window and within a latency."""
-    return ratio_left_out(_by_replication(pool.layout, pool.good(within)), pool.windows_s())
+    return ratio_left_out(by_replication(pool.layout, pool.good(within)), pool.windows_s())
 
 
 def _sums(layout: Layout, amounts: Any) -> F8:
     """(replications,) sums of amounts a query."""
-    return _by_replication(layout, layout.by_block(amounts))
-
-
-def _by_replication(layout: Layout, of_blocks: F8) -> F8:
-    """(replications,) sums of amounts a block."""
-    return layout.sum_blocks(of_blocks) if layout.replications > 1 else of_blocks.sum(keepdims=True)
+    return by_replication(layout, layout.by_block(amounts))
 
 
 def _money(side: Side, pool: Pool, completed: LeftOut) -> dict[str, Measure]:
@@ -329,9 +297,13 @@ def _money(side: Side, pool: Pool, completed: LeftOut) -> dict[str, Measure]:
     usd_per_million_s = price / S_PER_H * 1e6
     with np.errstate(divide="ignore"):
         each = LeftOut(float(np.divide(usd_per_million_s, completed.value)), usd_per_million_s / completed.without)
+    of_all, spent = _exact(price, pool), hours.spent(pool.traces, side.document)
+    if spent is not None:
+        of_all = ratio_left_out(spent, hours.lasts_s(pool.traces) / S_PER_H)
+        each = ratio_left_out(spent * 1e6, by_replication(pool.layout, pool.good(None)))
     of_money = {
         "machines": Measure("machines", LOWER, _exact(machines, pool), is_exact=True),
-        "usd_per_h": Measure("usd_per_h", LOWER, _exact(price, pool), is_exact=True, reason=unpriced),
+        "usd_per_h": Measure("usd_per_h", LOWER, of_all, is_exact=spent is None, reason=unpriced),
     }
     reason = unpriced or _unless_known(each, "no query was completed")
     return {**of_money, "usd_per_million_queries": Measure("usd", LOWER, each, reason=reason)}

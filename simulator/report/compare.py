@@ -107,7 +107,7 @@ def _figure(row: compare.Figure) -> list[str]:
     for value, least in ((row["a"], row.get("a_at_least")), (row["b"], row.get("b_at_least"))):
         sides.append(show(value) if value is not None else DASH if least is None else f">= {show(least)}")
     by = _points if row["unit"] == "ratio" else show
-    is_exact = row["unit"] in ("machines", "usd_per_h")
+    is_exact = row["unit"] in ("machines", "usd_per_h") and row["difference"]["low"] == row["difference"]["high"]
     cells = [*_with_ends(row["difference"], by, is_exact), *_with_ends(row["relative"], _percent, is_exact)]
     return [row["figure"], *sides, *cells, row["word"]]
 
@@ -147,6 +147,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "machines": lambda value: f"{value:,.0f}",
     "usd_per_h": lambda value: f"{_four_digits(value)} USD",
     "usd": lambda value: f"{_four_digits(value)} USD",
+    "h": lambda value: f"{_four_digits(value)} h",
 }
 
 

@@ -12,6 +12,8 @@ MOST_STAGES = 5
 def fleet_line(fleet: parts.Fleet) -> str:
     """As in ``fleet: 12 machines; 8.57 USD/h, 1.19 USD per million queries; 1,800 W, 1.11 queries per joule``."""
     count = counted(fleet["machines"], "machine") + by_stage(fleet["stages"])
+    if any("provided_ratio" in stage for stage in fleet["stages"]):
+        count += " at most"
     return "fleet: " + "; ".join([count, _money(fleet), _power(fleet)])
 
 
@@ -29,6 +31,8 @@ def _money(fleet: parts.Fleet) -> str:
     if fleet["usd_per_h"] is None:
         return "not priced" + _lacking([row["name"] for row in fleet["stages"] if row["usd_per_h"] is None], fleet)
     said = f"{_figure(fleet['usd_per_h'])} USD/h"
+    if any("provided_ratio" in stage for stage in fleet["stages"]):
+        said = f"by the hours served {said}"
     each = fleet["usd_per_million_queries"]
     return said if each is None else f"{said}, {_figure(each)} USD per million queries"
 

@@ -42,6 +42,9 @@ DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
 #: Columns of a query that only some runs have.
 OF_SOME = ("client_of", "query_of", "gives_up_ns", "shed_by")
 
+#: How many replicas serve, where an autoscaler says so.
+PROVIDED = "provided"
+
 #: Columns of a query, and of each of its stages, behind the stage's name and a dot.
 QUERY = ("replication", "query", "measured", "arrival_s", "latency_s", "outcome")
 STAGE = ("wait_s", "service_s", "response_s", "latency_s", "critical_shard", "candidates")
@@ -52,7 +55,8 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
 
     ``replication`` and ``measured`` (queries,), and OF_SOME where there is such; the columns of the Trace,
     (queries,) or (stages, queries), in ns; -1 where an instant was not reached; then the counters of replicas,
-    (replications, replicas), the window, (replications,), and what the plan says of requests, (stages,).
+    (replications, replicas), and the window, (replications,). Where replicas come and go ``provided``, (4, steps):
+    of each its replication, stage, from when on it counts, and how many serve then.
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 
@@ -62,6 +66,9 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         if name == "measured":
             return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
         columns = [getattr(trace, name) for trace in ordered]
+        if name == PROVIDED:
+            pairs = zip(sorted(traces), columns, strict=True)
+            return np.concatenate([np.vstack([np.full(one.shape[1], r), one]) for r, one in pairs], axis=1)
         if name == "coverage" and any(map(len, columns)):  # of replications in which nobody was shed, all is covered
             whole = (np.where(trace.close_ns >= 0, 1.0, -1.0) for trace in ordered)
             columns = [one if len(one) else all_of_it for one, all_of_it in zip(columns, whole, strict=True)]
@@ -75,7 +82,8 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         whose = tuple(name for name in OF_SOME if len(getattr(ordered[0], name)))
-        for name in ("replication", "measured", *whose, *QUERY_COLUMNS, *DERIVED, *COUNTERS, *WINDOW):
+        steps = (PROVIDED,) if any(trace.provided.size for trace in ordered) else ()
+        for name in ("replication", "measured", *whose, *QUERY_COLUMNS, *DERIVED, *COUNTERS, *WINDOW, *steps):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 

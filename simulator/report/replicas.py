@@ -21,7 +21,7 @@ from simulator.stats import scaled
 COUNTS = ("tasks", "late", "stopped", "withdrawn", "refused", "hedged", "lost", "resent", "background")
 TIMES = ("waiting", "longest_wait", "busy", "wasted", "after", "down", "background")
 COLUMNS = (
-    *("replication", "stage", "shard", "replica", "machine", "machine_factor", "utilisation", "out_s"),
+    *("replication", "stage", "shard", "replica", "machine", "machine_factor", "utilisation", "serves_s", "out_s"),
     *COUNTS,
     *(f"{name}_s" for name in TIMES),
 )
@@ -31,8 +31,9 @@ def write_replicas_csv(traces: dict[int, Trace], scenario: Scenario, compress: b
     """Write a row a replica that takes tasks and replication: in order of replication, stage, shard and replica.
 
     ``utilisation`` is of the window, as elsewhere (of its part in which an autoscaler has the replica serve), and empty
-    where that is 0 long; ``out_s`` is how long planned outages of the replica last inside it, ``down_s`` how long it
-    had crashed there. Counts and other sums of times are of measured queries, but for ``background``: of its own tasks
+    where that is 0 long; ``serves_s`` is how long tasks are sent to it inside the window, all of it where no autoscaler
+    says otherwise; ``out_s`` is how long planned outages of the replica last inside it, ``down_s`` how long it had
+    crashed there. Counts and other sums of times are of measured queries, but for ``background``: of its own tasks
     inside the window. Seconds are exact decimals of nanoseconds, ``machine`` a number within the stage.
     """
     plans = Plans.of(scenario)
@@ -50,6 +51,10 @@ def _rows(number: int, trace: Trace, stage: Stage, view: StageView) -> Iterator[
     offered_ns = window_ns * view.workers_in_all
     busy_ns = scaled.busy_ns(trace, view) if view.is_scaled else trace.window_busy_ns[here]
     used = busy_ns / offered_ns if offered_ns > 0 else None
+    serves_ns = np.full(len(busy_ns), window_ns, dtype=np.int64)
+    if scaled.is_scaled(trace, view):
+        serves_ns = scaled.served_ns(trace, view).astype(np.int64)
+    serves = seconds(serves_ns)
     counts = [getattr(trace, name)[here].tolist() for name in COUNTS]
     times = [seconds(getattr(trace, f"{name}_ns")[here]) for name in TIMES]
     outages = seconds(_out_ns(view.plan, view, window_ns))
@@ -59,6 +64,7 @@ def _rows(number: int, trace: Trace, stage: Stage, view: StageView) -> Iterator[
         yield (
             *(number, stage.name, shard, replica, machine_of(stage, shard, replica), factors[place]),
             "" if used is None else float(used[place]),
+            serves[place],
             outages[place],
             *(column[place] for column in (*counts, *times)),
         )

@@ -275,7 +275,7 @@ def slo_row(slo: parts.Verdict) -> list[str]:
             cells = f"{value_late} late", f"{low_late} .. {high_late} late"
     else:
         ends: parts.Interval = {"value": value, "low": low, "high": high}
-        has_ends = slo["unit"] != "usd_per_h"  # that is arithmetic
+        has_ends = slo["unit"] != "usd_per_h" or slo["low"] != slo["high"]  # else it is arithmetic
         shown = text.interval(ends, lambda end: text.of_unit(end, slo["unit"])) if has_ends else ""
         cells = text.of_unit(value, slo["unit"]), shown
     return [slo["slo"], _WORDS[slo["met"]], *cells]

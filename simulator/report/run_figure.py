@@ -1,7 +1,9 @@
-"""The figure of a run: how late how many queries are, with objectives; and load and latency over time."""
+"""The figure of a run: how late how many queries are, with objectives; and load, latency and replicas over time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,8 @@ A_WINDOW, TAIL = 100, 0.95
 def run_figure(result: Result, format_: str = "png") -> Any:
     """Draw a run: the share of queries later than any latency with its interval, and the first replication over time.
 
+    Where an autoscaler says how many replicas serve, that is drawn below, on the same time.
+
     Parameters
     ----------
     result
@@ -34,10 +38,14 @@ def run_figure(result: Result, format_: str = "png") -> Any:
         One of ``frame.FORMATS``, or ``frame.ITSELF``.
     """
     title = parts.title_of({"scenario": result.scenario.name, "description": result.scenario.description})
-    figure = frame.new(9, 7, title)
-    late, over_time = figure.subplots(2, 1)
+    trace = result.traces[min(result.traces)]
+    is_scaled = trace.provided.shape[1] > 0
+    figure = frame.new(9, 9.5 if is_scaled else 7, title)
+    late, over_time, *more = figure.subplots(3 if is_scaled else 2, 1)
     _distribution(late, result)
-    _timeline(over_time, result.traces[min(result.traces)])
+    _timeline(over_time, trace)
+    if is_scaled:
+        _staircases(more[0], trace, [stage.name for stage in result.scenario.stages])
     return frame.saved(figure, format_)
 
 
@@ -73,6 +81,26 @@ def _distribution(axes: Any, result: Result) -> None:
         axes.set_xscale("log")
         frame.logarithmic(axes.xaxis, format_duration)
     axes.legend(frameon=False, fontsize=frame.TEXT, loc="lower left")
+
+
+def _staircases(axes: Any, trace: Trace, names: Sequence[str]) -> None:
+    """How many replicas of each stage that is scaled serve, of every shard, over the time of a replication."""
+    begin_s, end_s = (float(trace.arrival_ns[place]) * S_PER_NS for place in (0, -1))
+    axes.set_title("replicas of a shard that serve, of the same replication", fontsize=frame.TEXT, loc="left")
+    axes.set_xlabel("time (s)", fontsize=frame.TEXT)
+    axes.set_ylabel("replicas", fontsize=frame.TEXT)
+    frame.around(axes)
+    ways = zip((frame.BLUE, frame.ORANGE, "0.2"), ("-", "--", ":"), strict=True)
+    for stage, (color, style) in zip(np.unique(trace.provided[0]).tolist(), cycle(ways)):
+        mine = trace.provided[:, trace.provided[0] == stage]
+        from_s: F8 = np.asarray(mine[1] * S_PER_NS - begin_s, dtype=np.float64)
+        shown = from_s < max(end_s - begin_s, 1e-9)
+        edges, count = np.clip(from_s[shown], 0.0, None), mine[2][shown]
+        at, serve = [*edges, end_s - begin_s], [*count, count[-1]]
+        axes.step(at, serve, where="post", color=color, ls=style, label=names[stage])
+    axes.set_ylim(bottom=0)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, fontsize=frame.TEXT, loc="lower right")
 
 
 def _timeline(axes: Any, trace: Trace) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from simulator.base.formats import counted
 from simulator.documents import parts, sweep
+from simulator.report import text
 from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
-from simulator.report.text import DASH, duration_interval, money, notes, rate, ratio, rendered, table
 
-_WORDS: dict[sweep.Cell, str] = {"met": "met", "failed": "FAILED", "inconclusive": "inconclusive", None: DASH}
+_WORDS: dict[sweep.Cell, str] = {"met": "met", "failed": "FAILED", "inconclusive": "inconclusive", None: text.DASH}
 
 
 def sweep_csv(document: sweep.Sweep) -> str:
@@ -34,10 +34,10 @@ def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = F
     answered = [row for row in points if row["error"] is None]
     if answered:
         columns, cells = _cells(document, answered)
-        shown.append(table(columns, cells, len(provenance["parameters"])))
+        shown.append(text.table(columns, cells, len(provenance["parameters"])))
     lines = [f"no answer at {point_text(document, row)}: {row['error']}" for row in points if row["error"] is not None]
     blank = [""] if lines and answered else []
-    return rendered([*shown, *blank, *lines, *notes(document.get("notes", []))], width, color)
+    return text.rendered([*shown, *blank, *lines, *text.notes(document.get("notes", []))], width, color)
 
 
 def point_text(document: sweep.Sweep, row: sweep.Row) -> str:
@@ -52,15 +52,19 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
     names = [f"p{percent:.12g}" for percent in provenance["percentiles"]]
     columns: dict[str, list[str]] = {path: [str(row[path]) for row in rows] for path in paths}
     if "load.rate" not in paths:
-        columns["load"] = [rate(number(row, "rate_per_s")) for row in rows]
-    columns["demand"] = [ratio(number(row, "bottleneck_demand")) for row in rows]
+        columns["load"] = [text.rate(number(row, "rate_per_s")) for row in rows]
+    columns["demand"] = [text.ratio(number(row, "bottleneck_demand")) for row in rows]
     columns["bottleneck"] = [str(row["bottleneck"]) for row in rows]
     for name in ("mean", *names):
-        both = [duration_interval(_duration(row, name)) for row in rows]
+        both = [text.duration_interval(_duration(row, name)) for row in rows]
         columns[name] = [value for value, _ in both]
         if name == document["aim"]["percentile"]:
             columns["95 % interval"] = [interval for _, interval in both]
     columns |= _by_group(rows, str(document["aim"]["percentile"]))
+    hours = dict.fromkeys(column for row in rows for column in row if column.endswith(".replica_hours"))
+    for name in hours:
+        stage = name.removeprefix(sweep.STAGE).removesuffix(".replica_hours")
+        columns[f"{stage} hours"] = [text.number(number(row, name)) for row in rows]
     for column, name in (
         ("shed", "shed_ratio"),
         ("given up", "timed_out_ratio"),
@@ -69,7 +73,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         ("wasted work", "wasted_ratio"),
     ):
         if any(row.get(name) is not None for row in rows):
-            columns[column] = [ratio(number(row, name)) for row in rows]
+            columns[column] = [text.ratio(number(row, name)) for row in rows]
     columns["verdict"] = [str(row["verdict"]) for row in rows]
     if any(row["slos_met"] is not None for row in rows):
         columns["objectives"] = [_WORDS[row["slos_met"]] for row in rows]
@@ -77,7 +81,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         columns["machines"] = [f"{known(row, 'machines'):,}" for row in rows]
     for column, name in (("USD/h", "usd_per_h"), ("USD/M queries", "usd_per_million_queries")):
         if any(row[name] is not None for row in rows):
-            columns[column] = [DASH if row[name] is None else money(known(row, name)) for row in rows]
+            columns[column] = [text.DASH if row[name] is None else text.money(known(row, name)) for row in rows]
     if len(set(columns["bottleneck"])) == 1 and len(rows) > 1:
         del columns["bottleneck"]
     return list(columns), [list(cells) for cells in zip(*columns.values(), strict=True)]
@@ -89,7 +93,7 @@ def _by_group(rows: Sequence[sweep.Row], percentile: str) -> dict[str, list[str]
     known = dict.fromkeys(column.removesuffix(ending) for row in rows for column in row if column.endswith(ending))
     names = {of: of.removeprefix(sweep.CLASS).removeprefix(sweep.PHASE) for of in known}
     return {
-        f"{name} {percentile}": [duration_interval(_duration(row, percentile, f"{of}."))[0] for row in rows]
+        f"{name} {percentile}": [text.duration_interval(_duration(row, percentile, f"{of}."))[0] for row in rows]
         for of, name in names.items()
     }
 

@@ -16,7 +16,7 @@ from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution, Say
-from simulator.scenario import ClosedArrivals, Scenario, caches
+from simulator.scenario import ClosedArrivals, Scenario, autoscale, caches
 
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
 QUERY, STAGE = 9, 52
@@ -34,6 +34,9 @@ GROUP, OF_GROUPS = 24, 24
 SENT, FOUND, CLIENT = 8, 16, 32
 #: Bytes a query while it is found who is shed, besides a trace: when it arrives and is over, and what becomes of it.
 AT_DOOR = 33
+#: Bytes a query while it is found how many replicas serve; and a task that an autoscaler still looks at: its row of a
+#: table that grows to twice its size, and what is worked out of it.
+FOUND_STEPS, SEEN = 24, 480
 #: Bytes an attempt while it is found: of which query it is, which of its, when it comes, its work and its class.
 ATTEMPT = 40
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
@@ -110,6 +113,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     if scenario.client is not None and (scenario.client.retries or scenario.client.sheds):
         each = 1.0 + scenario.client.retries
         kept, under_way = kept * each, under_way * each + jobs * queries * each * (ATTEMPT + trace)
+    under_way += jobs * _looked_at(plans, queries)
     by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"])[is_owner(rows)].sum())
@@ -131,6 +135,19 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)
     return Need(by_query + processes, replications * counters * replicas + jobs * running)
+
+
+def _looked_at(plans: Plans, queries: float) -> float:
+    """Bytes of a replication while it is found how many replicas serve: of the tasks that are looked at, and the rest.
+
+    Those of a period, and of what is not known yet, at the rate of the load; at most all.
+    """
+    rules = [one.autoscale for one in plans.scenario.stages if one.autoscale and autoscale.is_scaled(one)]
+    if not rules:
+        return 0.0
+    longest_s = max(rule.period_s + rule.metric_delay_s for rule in rules)
+    seen = min(queries, plans.outline().rate_per_s * longest_s) * plans.system.shards
+    return FOUND_STEPS * queries + SEEN * float(seen)
 
 
 def refuse(plans: Plans, engine: str, jobs: int, replications: int, kept_stages: int | None = None) -> Need:

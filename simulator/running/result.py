@@ -51,7 +51,7 @@ class Result(Shown):
             "engine": self.engine,
             "seed": self.scenario.run.seed,
             **figures,
-            "fleet": fleet(self.scenario).to_dict(figures["completed_per_s"]["value"]),
+            "fleet": fleet(self.scenario).served(self.summary.provided).to_dict(figures["completed_per_s"]["value"]),
             "theory": self.theory,
             "notes": [*self.notes, *self.summary.notes],
             **checked,

@@ -13,7 +13,7 @@ from simulator.base.formats import counted, shortest
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.documents.paper import Theory
-from simulator.planner.fleet import fleet
+from simulator.planner import fleet as fleets
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running import groups, memory, pilot
@@ -24,7 +24,7 @@ from simulator.running.paper import on_paper
 from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.running.result import Result
 from simulator.scenario import Scenario, given
-from simulator.stats import Summary, attempts, next_step, replays, summarise
+from simulator.stats import Summary, attempts, money, next_step, replays, summarise
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck
@@ -274,7 +274,7 @@ class Run:
             utilisations=[theory.certainly_busiest(outline) for outline in outlines],
             peak=self.paper.peak,
             is_stationary=self.scenario.is_stationary,
-            usd_per_h=fleet(self.scenario).usd_per_h,
+            price=money.Price(fleets.fleet(self.scenario).usd_per_h, fleets.usd_of_scaled(self.scenario)),
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),

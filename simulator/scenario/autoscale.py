@@ -28,13 +28,17 @@ LEAST_PERCENT, MOST_PERCENT = 0.01, 1_000_000
 MOST_TASKS = 1_000_000
 
 
+class Percent(float):
+    """A number that is written with a percent sign."""
+
+
 def _target(value: Any) -> float:
     """A ratio, or a number of tasks."""
     is_share = isinstance(value, str) and value.strip().endswith("%")
     number = units.parse_ratio(value) if is_share else units.parse_count(value)
     if not scaling.WHOLE**-1 <= number <= MOST_TASKS:
         raise ValueError(f"a target is above 0 and at most {MOST_TASKS:,}, got {fields.shown(value)}")
-    return number
+    return Percent(number) if is_share else number
 
 
 def _step(value: Any) -> int | str:
@@ -52,7 +56,7 @@ def _step(value: Any) -> int | str:
 
 _EITHER = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 Target = Annotated[
-    float,
+    Any,  # a Percent stays what it is
     BeforeValidator(_target),
     WithJsonSchema({**_EITHER, "description": "a share of the time of workers (60%), or tasks at a replica (8)"}),
 ]
@@ -116,6 +120,9 @@ class Autoscale(fields.Part):
             for key in ("window", "metric_delay", "tolerance", "stabilise", "limit"):
                 if {key, f"{key}_s"} & self.model_fields_set:
                     yield (key,), "the ideal knows who comes, and measures nothing: leave it out, or take another rule"
+        if self.rule == CONCURRENCY and isinstance(self.target, Percent):
+            like = "like 4 (70 % of a limit of 10 is 7); a share goes with rule: hpa"
+            yield ("target",), f"a number of tasks at a replica, waiting or served, {like}"
         if self.rule == CONCURRENCY and self.tolerance is not None:
             yield ("tolerance",), "goes with rule: hpa; concurrency follows its target"
         for key, value in (("every", self.period_s), ("delay", self.delay_s), ("metric_delay", self.metric_delay_s)):

@@ -16,10 +16,11 @@ from simulator.stats import admission, attempts, gathering, replays, scaled, sha
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.groups import Phases, series_of
 from simulator.stats.means import Interval, ratio_interval
+from simulator.stats.money import NO_PRICE, Price
 from simulator.stats.quantiles import Series, Share
-from simulator.stats.rates import first_on_latency, rates, within_ns
+from simulator.stats.rates import by_replication, first_on_latency, rates, within_ns
 from simulator.stats.stability import Asked, InFlight, Stability, is_bounded, mser5, of_the_start, stability
-from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
+from simulator.stats.verdicts import Objective, Verdict, judge, nobody
 from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
 
 #: Of a load that has none.
@@ -48,6 +49,7 @@ class Extract:
     arrivals: int | None  #: see ``arrivals_mark``
     is_bounded: bool  #: as ``stability.is_bounded``
     group_of: dict[str, I8]  #: by kind of group, of those with an objective: (measured,) place of the group of each
+    provided: dict[int, float]  #: as ``scaled.provided_by_stage``
 
 
 def extract(
@@ -67,7 +69,7 @@ def extract(
         spent_ns = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
         of_stages[stage] = takers.of_takers(spent_ns, takers.takers(sent, stage))
     busy_s, of_replicas = [], {}
-    for view in stage_view.stage_views(plan):
+    for view in (views := stage_view.stage_views(plan)):
         busy_ns = scaled.busy_ns(trace, view)
         busy_s.append(scaled.mean_busy_ns(trace, view) * S_PER_NS)
         if view.index in stages:
@@ -90,13 +92,14 @@ def extract(
         *(grown, tasks, mark),
         is_bounded(plan),
         group_of,
+        scaled.provided_by_stage(sent, views),
     )
 
 
 class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
-    ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``usd_per_h``: None: not priced.
+    ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``price``: of the machines.
     ``ahead``, ``clusters``: what the plan says of means, and of how late queries come together. ``groups``: those of
     queries, in order, and what the plan says of the mean of as many as each has.
     """
@@ -108,7 +111,7 @@ class Extracts:
         workers: Sequence[int],
         utilisations: Sequence[float],
         is_stationary: bool,
-        usd_per_h: float | None = None,
+        price: Price = NO_PRICE,
         ahead: MeansAhead = summary.NOTHING_OF_MEANS,
         clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
         groups: Mapping[Group, Ahead] = NO_GROUPS,
@@ -120,10 +123,10 @@ class Extracts:
         self.workers = workers
         self.utilisations = utilisations
         self.is_stationary = is_stationary
-        self.usd_per_h = usd_per_h
         self.ahead = ahead
         self.clusters = clusters
         self.groups = groups
+        self.served = scaled.Provided([one.provided for one in extracts], self.windows_s(), price)
         is_shared = replays.are_shared([one.arrivals for one in extracts])
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes, sent = ([len(one.latency) - one.first_measured for one in extracts], [one.sent[0] for one in extracts])
@@ -241,7 +244,8 @@ class Extracts:
     def verdicts(self, objectives: Sequence[Objective], is_saturated: bool) -> list[Verdict]:
         """Judge objectives, in order, as a summary does."""
         _, completed, goodput = self._rates(first_on_latency(objectives))
-        money = Money(self.usd_per_h, completed)
+        counts = by_replication(self.layout, self._counts([one.completed for one in self.extracts]))
+        money = self.served.bill(completed, counts)
         verdicts = []
         for objective in objectives:
             series = self.series(objective)

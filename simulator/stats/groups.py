@@ -16,9 +16,10 @@ from simulator.documents import run
 from simulator.stats.admission import is_shed, series_of_shed, share_of
 from simulator.stats.figures import S_PER_NS, Figure, Pool, figure
 from simulator.stats.means import Interval
+from simulator.stats.money import Money
 from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
-from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
+from simulator.stats.verdicts import Objective, Verdict, judge, nobody
 from simulator.theory import Ahead
 
 #: Where everybody is admitted.

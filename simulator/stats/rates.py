@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 from simulator.core.plan import F8
-from simulator.stats.figures import S_PER_NS
+from simulator.core.stage_view import StageView
+from simulator.stats import scaled
+from simulator.stats.figures import S_PER_NS, Pool
 from simulator.stats.means import NOTHING, Interval, mean_interval, ratio_interval
+from simulator.stats.money import Money, Price
 from simulator.stats.share import Layout
 from simulator.stats.verdicts import Objective
 from simulator.stats.window import Within
@@ -32,3 +35,16 @@ def rates(layout: Layout, windows_s: F8, completed: F8, good: F8) -> tuple[Inter
     lengths_s = layout.in_blocks(windows_s)
     done, well = (mean_interval(counts, lengths_s, layout).at_least_0() for counts in (completed, good))
     return offered, done, well
+
+
+def by_replication(layout: Layout, of_blocks: F8) -> F8:
+    """(replications,) sums of amounts a block."""
+    return layout.sum_blocks(of_blocks) if layout.replications > 1 else of_blocks.sum(keepdims=True)
+
+
+def paid(
+    own: Pool, asked: Pool, views: Sequence[StageView], price: Price, completed: Interval
+) -> tuple[scaled.Provided, Money]:
+    """How many served, of attempts, and what that costs, of ``completed`` queries a second that were asked for."""
+    served = scaled.provided(own.traces, views, own.windows_s(), price)
+    return served, served.bill(completed, by_replication(asked.layout, asked.completed()))

@@ -20,10 +20,11 @@ from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest,
 from simulator.stats.groups import Division, GroupFigures, each_group, figures_of, judged_groups
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
+from simulator.stats.money import NO_PRICE, Money, Price
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
-from simulator.stats.rates import first_on_latency, rates, within_ns
+from simulator.stats.rates import first_on_latency, paid, rates, within_ns
 from simulator.stats.unsaid import unsaid
-from simulator.stats.verdicts import OF_SOME, Money, Objective, Verdict, judge, nobody
+from simulator.stats.verdicts import OF_SOME, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead, MeansAhead, Peak, StageAhead, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
@@ -64,6 +65,7 @@ class Summary:
     clients: run.Clients | None  #: who wait for what they have sent; None: an open load
     admission: run.Admission | None  #: what became of queries at the door; None: everybody is admitted
     attempts: parts.Attempts | None  #: of clients that give up; None: they do not
+    provided: dict[int, float]  #: of the stages that are scaled, as of ``scaled.Provided.mean``
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
 
     def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
@@ -136,7 +138,7 @@ def summarise(
     utilisations: Sequence[float],
     peak: Peak | None = None,
     is_stationary: bool = True,
-    usd_per_h: float | None = None,
+    price: Price = NO_PRICE,
     ahead: MeansAhead = NOTHING_OF_MEANS,
     divisions: Sequence[Division] = (),
     is_sampled: bool = False,
@@ -153,23 +155,23 @@ def summarise(
         Of the busiest station, by arithmetic, as far as it is certain: one, or one a replication where machines differ.
     peak, is_stationary
         Of a load that changes over time; and whether the rate is constant.
-    usd_per_h, divisions
-        Price of the fleet, None: it has none; and into which groups the queries fall: classes, phases.
+    price, divisions
+        Of the machines; and into which groups the queries fall: classes, phases.
     ahead, is_sampled
         What the plan says of the means; and whether each replication has measurements of its own.
     """
-    own, sent = Pool(traces, clusters_of(plan, is_stationary), is_sampled), traces  # of attempts
-    traces = (pool := attempts.asked(own)).traces
+    own, sent, views = Pool(traces, clusters_of(plan, is_stationary), is_sampled), traces, stage_views(plan)
+    traces = (pool := attempts.asked(own)).traces  # those before are of attempts
     stable = _stability(pool, attempts.served(own), carried.asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
-    money = Money(usd_per_h, whole.completed)
-    shares = {COVERAGE: gathering.coverage(traces, None)}
-    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
+    served, money = paid(own, pool, views, price, whole.completed)
+    of_all = {COVERAGE: gathering.coverage(traces, None)}
+    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, of_all, whole, is_saturated, money)
     of_groups = list(each_group(pool, pool.latency(None), divisions, admission.may_shed_some(plan)))
     judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
     stages = []  # one latency at a time is kept: what is said of it is said before the next
-    for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
+    for stage, name, (most, mean) in zip(views, stage_names, stage_demands(plan), strict=True):
         of_stage = ahead.stage(stage.index)
         latency = figure(own.latency(stage.index), percentiles, of_stage.latency)
         shares = _shares(own, stage, of_stage)
@@ -189,7 +191,7 @@ def summarise(
         goodput_per_s=whole.goodput,
         goodput_within_s=None if within is None else within.bound,
         failed_ratio=whole.failed_ratio,
-        gather=gathering.whole(traces, pool.layout, stage_views(plan)),
+        gather=gathering.whole(traces, pool.layout, views),
         latency=whole.latency,
         groups=figures_of(of_groups, pool.layout.queries, percentiles),
         stages=tuple(stages),
@@ -200,6 +202,7 @@ def summarise(
         admission=admission.at_door(traces, plan, pool.layout),
         attempts=attempts.attempts_of(sent, plan, pool.layout),
         notes=(*stable.notes, *began, *whole.notes, *unsaid(whole.latency, stages)),
+        provided=served.mean,
         pool=pool,
     )
 

@@ -11,6 +11,7 @@ from simulator.base.groups import CLASS, PHASE, Group
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import NOTHING, Interval
+from simulator.stats.money import Money
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import FEWEST_UNITS
 from simulator.theory.slow import FEWEST_STRETCHES
@@ -101,24 +102,6 @@ def nobody(objective: Objective) -> Verdict:
     return Verdict(objective.text, None, "ratio" if is_ratio else "s", None, None, None, None, why)
 
 
-@dataclass(frozen=True)
-class Money:
-    """What a fleet costs, and the queries that it completes for it."""
-
-    usd_per_h: float | None  #: None: not priced
-    completed: Interval  #: queries a second
-
-    def per_million(self) -> Interval:
-        """USD for a million queries that were completed; the price is exact, so the interval is that of their rate."""
-        usd_per_h = self.usd_per_h
-        low, high = (None if usd_per_h is None or not end else usd_per_h / 3600 / end * 1e6 for end in self._ends())
-        value = self.completed.value
-        return Interval(None if usd_per_h is None or not value else usd_per_h / 3600 / value * 1e6, low, high)
-
-    def _ends(self) -> tuple[float | None, float | None]:
-        return self.completed.high, self.completed.low
-
-
 UNPRICED = Money(None, NOTHING)
 
 #: An objective that is met is called missed by few replications at most once in so many runs: 2.5 %.
@@ -176,8 +159,10 @@ def judge(
     elif objective.measure in ("utilisation", "hottest"):
         assert utilisation is not None
         verdict = _by_mean(objective, utilisation, "ratio", few, below=True, reason="")
-    elif objective.measure == "cost":
+    elif objective.measure == "cost" and money.by_hours is None:
         verdict = _by_price(objective, money.usd_per_h)
+    elif objective.measure == "cost":
+        verdict = _by_mean(objective, money.per_h(), "usd_per_h", few, below=True, reason="")
     elif objective.measure == "usd_per_million_queries":
         verdict = _by_mean(objective, money.per_million(), "usd", few, below=True, reason="")
     elif objective.measure in ("coverage.mean", "hit_ratio"):

@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simulator.verification.lookups import beside, cached
+from simulator.verification.lookups import ONES, cached, of_one
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup", "bulkhead")
-RANKED, CLOSED, BESIDE = ("prio", "prio_c"), ("closed", "closed_tandem"), ("closed_beside",)
+RANKED, CLOSED = ("prio", "prio_c"), ("closed", "closed_tandem")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -31,7 +31,7 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
     """The scenario of a row, without its ``run``."""
     if family in (*RANKED, *CLOSED):
         return by_priority(given) if family in RANKED else of_clients(given)
-    ways = (EMPTY, empty_system), (BATCHED, batched), (LIMITED, limited), (FUNNELS, several_stages), (BESIDE, beside)
+    ways = (EMPTY, empty_system), (BATCHED, batched), (LIMITED, limited), (FUNNELS, several_stages), (ONES, of_one)
     return next((made for families, made in ways if family in families), one_stage)(family, given)
 
 

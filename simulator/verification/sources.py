@@ -24,6 +24,8 @@ VERIFIED: dict[str, Known] = {
     "closed": Known("clients that wait, exponential servers: M/M/c//N", "Feller (1957); Sevcik and Mitrani (1981)"),
     "closed_tandem": Known("clients that wait, two stages of exponential service", "Reiser and Lavenberg (1980)"),
     "closed_beside": Known("clients that wait beside a Poisson stream, one server", "Baskett et al. (1975)"),
+    "feedback": Known("one server to which queries come back", "Takacs (1963); Kelly (1975)"),
+    "autoscaled": Known("replicas chosen at random, as many as an autoscaler leaves", "Kleinrock (1975), chapter 6"),
     "breakdown": Known(
         "M/G/1 whose server stops, and goes on where it was",
         "White and Christie (1958); Avi-Itzhak and Naor (1963)",
@@ -96,7 +98,6 @@ NOT_YET: dict[str, str] = {
     "mm1_asympvar": "no figure of a run: the variance of a mean from run to run",
     "erlanga": "clients that leave the queue",
     "mmc_d": "clients that leave the queue",
-    "feedback": "retries",
     "bounds": "no feature: bounds, nothing exact to hold a run against",
     "vacation": "a server that stops working whenever nobody waits",
     "setup": "cold starts",

@@ -3755,6 +3755,49 @@ EXPLAINED = (
     ),
 )
 
+#: What replicas that come and go cost.
+PAID = (
+    Mutant(
+        "who does not serve is paid for, and who serves is not",
+        "T9",
+        "stats/scaled.py",
+        "price * (1 - self.parts(stage))",
+        "price * self.parts(stage) * 0.8",
+        "served.hours_are_paid",
+    ),
+    Mutant(
+        "the price of a stage that is scaled is that of all that there may be",
+        "T9",
+        "planner/fleet.py",
+        "usd_per_h=part_of(stage.usd_per_h, provided[index]),",
+        "usd_per_h=stage.usd_per_h,",
+        "served.hours_are_paid",
+    ),
+    Mutant(
+        "a comparison takes replicas that do not serve for idle ones",
+        "T9",
+        "planning/hours.py",
+        "return scaled.as_if_there(busy, there, window_s[:, np.newaxis]), ",
+        "return busy, ",
+        "served.who_served_is_compared",
+    ),
+    Mutant(
+        "a comparison has hours of one replica for those of all",
+        "T9",
+        "planning/hours.py",
+        "each = serves_s(traces, at, stage).sum(axis=1) if",
+        "each = serves_s(traces, at, stage).max(axis=1) if",
+        "served.who_served_is_compared",
+    ),
+    Mutant(
+        "a share of a task is a target",
+        "S22",
+        "scenario/autoscale.py",
+        "if self.rule == CONCURRENCY and isinstance(self.target, Percent):",
+        "if self.rule == CONCURRENCY and isinstance(self.target, int):",
+        "served.targets_are_of_their_rule",
+    ),
+)
 
 TABLES = (
     *ENGINES,
@@ -3792,6 +3835,7 @@ TABLES = (
     *GIVING_UP,
     *OTHERS,
     *EXPLAINED,
+    *PAID,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -312,7 +312,9 @@ def test_a_published_benchmark_is_predicted():
 
 @drawn(100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    scenarios(most_queries=12, most_stages=2, client=False), st.integers(1, 6), st.sampled_from(["1us", "20ms", "2s"])
+    scenarios(most_queries=12, most_stages=2, client=False, autoscale=False),
+    st.integers(1, 6),
+    st.sampled_from(["1us", "20ms", "2s"]),
 )
 def test_whatever_they_meet_is_said_of_them(values, clients, think):
     """Of drawn scenarios: paper says how much, a run that each waits or thinks, and nobody says saturated."""

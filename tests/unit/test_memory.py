@@ -110,6 +110,16 @@ def test_what_is_expected_is_what_was_measured(sets, jobs, measured_mb):
     assert measured_mb <= need.bytes / 1e6 <= 1.4 * measured_mb
 
 
+@pytest.mark.parametrize(("every", "measured_mb"), [("15s", 116), ("10m", 330)])
+def test_what_an_autoscaler_looks_at_is_expected(every, measured_mb):
+    """Of a period of 12 thousand tasks, and of one of half of all: seen as above."""
+    sets = ["load={rate: 800/s}", "run={queries: 1M, replications: 1}", "stages.model.replicas=100"]
+    sets += ["stages.model.autoscale.max=100", f"stages.model.autoscale.every={every}"]
+    scenario = load_scenario("scenarios/morning_peak.yaml", (), sets)
+    need = memory.needed(Plans.of(scenario), "compiled", 1, 1)
+    assert measured_mb <= need.bytes / 1e6 <= 1.4 * measured_mb
+
+
 def test_a_run_for_a_time_holds_what_there_is_room_for(in_8_gb):
     plans = Plans.of(load_scenario(MM1, (), ["run.queries=2M"]))
     most = memory.affordable(plans, "compiled", 2)

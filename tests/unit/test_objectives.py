@@ -17,10 +17,11 @@ from simulator.scenario.schema import json_schema
 from simulator.scenario.slo import MEASURES
 from simulator.stats.figures import hottest_of
 from simulator.stats.means import NOTHING, Interval, ratio_interval
+from simulator.stats.money import Money
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.readings import is_read
 from simulator.stats.share import Layout
-from simulator.stats.verdicts import Money, judge
+from simulator.stats.verdicts import judge
 
 SERIES = Series(np.ones(40), Layout.of([10] * 4))
 

@@ -15,44 +15,35 @@ from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RANDOM, ROLES, R
 from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
-from simulator.testing.checks import derive
-from simulator.testing.checks.walks import (
-    Walk,
-    of_all_answers,
-    of_all_queries,
-    of_own_replicas,
-    of_queries_alone,
-    of_same_services,
-    of_steady_times,
-)
+from simulator.testing.checks import derive, walks
 from simulator.testing.law_check import Breach, Check
 
 #: Columns of a Trace that are instants or durations.
 TIMES = tuple(name for name in COLUMNS if name.endswith("_ns"))
 
 
-def hold(check: Check, walks: st.SearchStrategy[Walk]) -> None:
+def hold(check: Check, drawn: st.SearchStrategy[walks.Walk]) -> None:
     """Hold the laws S10 .. S20."""
     some = st.integers(0, 7)
-    check.hold("S10", st.tuples(walks, st.integers(2, 5)), _scales, "all times 2 to 5 times as long", share=0.3)
+    check.hold("S10", st.tuples(drawn, st.integers(2, 5)), _scales, "all times 2 to 5 times as long", share=0.3)
     order = st.permutations(range(4))
-    check.hold("S11", st.tuples(walks, some, order), _shards_have_no_names, "shards exchanged", share=0.3)
-    check.hold("S12", walks, _an_empty_stage_adds_nothing, "a stage that costs nothing, at the end", share=0.3)
-    check.hold("S13", walks, _replicas_are_alone, "each replica simulated by itself", share=0.3)
+    check.hold("S11", st.tuples(drawn, some, order), _shards_have_no_names, "shards exchanged", share=0.3)
+    check.hold("S12", drawn, _an_empty_stage_adds_nothing, "a stage that costs nothing, at the end", share=0.3)
+    check.hold("S13", drawn, _replicas_are_alone, "each replica simulated by itself", share=0.3)
     check.hold(
-        "S14", st.tuples(walks, some, st.integers(2, 4)), _equals_are_one, "2 to 4 equal shards and 1", share=0.3
+        "S14", st.tuples(drawn, some, st.integers(2, 4)), _equals_are_one, "2 to 4 equal shards and 1", share=0.3
     )
-    check.hold("S15", walks, _defaults_are_absent, "every default written out", share=0.2)
+    check.hold("S15", drawn, _defaults_are_absent, "every default written out", share=0.2)
     check.hold(
-        "S16", st.tuples(walks, some, st.integers(2, 5)), _work_hurts, "a query 2 to 5 times as heavy", share=0.3
+        "S16", st.tuples(drawn, some, st.integers(2, 5)), _work_hurts, "a query 2 to 5 times as heavy", share=0.3
     )
-    check.hold("S17", walks, _workers_help, "one more worker a replica", share=0.3)
-    check.hold("S18", st.tuples(walks, some), _the_future_is_not_known, "without the last queries", share=0.3)
-    check.hold("S19", st.tuples(walks, st.sampled_from([1, 1000, 10**12])), _shifts, "all arrivals later", share=0.2)
-    check.hold("S20", st.tuples(walks, st.integers(0, 100)), _a_cut_only_cuts, "the run cut anywhere", share=0.2)
+    check.hold("S17", drawn, _workers_help, "one more worker a replica", share=0.3)
+    check.hold("S18", st.tuples(drawn, some), _the_future_is_not_known, "without the last queries", share=0.3)
+    check.hold("S19", st.tuples(drawn, st.sampled_from([1, 1000, 10**12])), _shifts, "all arrivals later", share=0.2)
+    check.hold("S20", st.tuples(drawn, st.integers(0, 100)), _a_cut_only_cuts, "the run cut anywhere", share=0.2)
 
 
-def _differ(walk: Walk, what: str, one: Any, two: Any, says: str = "found", other: str = "expected") -> None:
+def _differ(walk: walks.Walk, what: str, one: Any, two: Any, says: str = "found", other: str = "expected") -> None:
     if not np.array_equal(one, two):
         raise Breach(**walk.facts, compared=what, **{says: np.asarray(one).tolist(), other: np.asarray(two).tolist()})
 
@@ -62,9 +53,9 @@ def _times(value: Any, factor: int) -> Any:
     return np.where(value < 0, value, value * factor)
 
 
-@of_all_answers
-@of_steady_times
-def _scales(case: tuple[Walk, int]) -> str | None:
+@walks.of_all_answers
+@walks.of_steady_times
+def _scales(case: tuple[walks.Walk, int]) -> str | None:
     walk, factor = case
     if any(Feature.ROUTING_BY_LATENCY in features_of(walk.plan, at) for at in range(len(walk.plan.stages))):
         return "routing is fed by latency: what is heard fades in a time of its own, and is rounded to ns"
@@ -82,10 +73,10 @@ def _stage(plan: Plan, which: int) -> int:
     return which % len(plan.stages)
 
 
-@of_all_answers
-@of_same_services
-@of_own_replicas
-def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
+@walks.of_all_answers
+@walks.of_same_services
+@walks.of_own_replicas
+def _shards_have_no_names(case: tuple[walks.Walk, int, Sequence[int]]) -> str | None:
     walk, which, places = case
     parts, machines = derive.without_luck(walk.plan)
     stage = _stage(walk.plan, which)
@@ -106,8 +97,8 @@ def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     return None
 
 
-@of_all_answers
-def _an_empty_stage_adds_nothing(walk: Walk) -> str | None:
+@walks.of_all_answers
+def _an_empty_stage_adds_nothing(walk: walks.Walk) -> str | None:
     if is_behind(walk.plan.stages, len(walk.plan.stages)):
         return "a query may be over by a hit, before the last stage"
     parts, machines = derive.parts_of(walk.plan), derive.machines_of(walk.plan)
@@ -121,10 +112,10 @@ def _an_empty_stage_adds_nothing(walk: Walk) -> str | None:
     return None
 
 
-@of_all_answers
-@of_same_services
-@of_own_replicas
-def _replicas_are_alone(walk: Walk) -> str | None:
+@walks.of_all_answers
+@walks.of_same_services
+@walks.of_own_replicas
+def _replicas_are_alone(walk: walks.Walk) -> str | None:
     plan = derive.measured(walk.plan)
     longer = [bool(sampling.is_drawn(plan.laws, stage * ROLES + AFTER)) for stage in range(len(plan.stages))]
     others = plan.is_batched | (plan.stages["discipline"] != FIFO) | longer  # luck goes by the query
@@ -145,10 +136,10 @@ def _replicas_are_alone(walk: Walk) -> str | None:
     return None
 
 
-@of_all_answers
-@of_same_services
-@of_own_replicas
-def _equals_are_one(case: tuple[Walk, int, int]) -> None:
+@walks.of_all_answers
+@walks.of_same_services
+@walks.of_own_replicas
+def _equals_are_one(case: tuple[walks.Walk, int, int]) -> None:
     walk, which, count = case
     parts, machines = derive.without_luck(walk.plan)
     stage = _stage(walk.plan, which)
@@ -177,7 +168,7 @@ def _equals_are_one(case: tuple[Walk, int, int]) -> None:
     )
 
 
-def _defaults_are_absent(walk: Walk) -> str | None:
+def _defaults_are_absent(walk: walks.Walk) -> str | None:
     if walk.scenario is None:
         return "it is a plan: nothing was written"
     one = make_plan(walk.scenario)
@@ -208,7 +199,7 @@ def _is_plain(plan: Plan) -> str:
     return "mergers queue in the first stage" if row["mergers"] else ""
 
 
-def _not_earlier(walk: Walk, what: str, later: Trace, earlier: Trace) -> None:
+def _not_earlier(walk: walks.Walk, what: str, later: Trace, earlier: Trace) -> None:
     early = np.flatnonzero(later.leave_ns[0] < earlier.leave_ns[0])
     if len(early):
         query = int(early[0])
@@ -216,11 +207,11 @@ def _not_earlier(walk: Walk, what: str, later: Trace, earlier: Trace) -> None:
         raise Breach(**walk.facts, change=what, **{"query that gains": query}, **facts)
 
 
-@of_all_answers
-@of_same_services
-@of_own_replicas
-@of_all_queries
-def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
+@walks.of_all_answers
+@walks.of_same_services
+@walks.of_own_replicas
+@walks.of_all_queries
+def _work_hurts(case: tuple[walks.Walk, int, int]) -> str | None:
     walk, which, factor = case
     because = _is_plain(walk.plan)
     if because:
@@ -234,11 +225,11 @@ def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
     return None
 
 
-@of_all_answers
-@of_same_services
-@of_own_replicas
-@of_all_queries
-def _workers_help(walk: Walk) -> str | None:
+@walks.of_all_answers
+@walks.of_same_services
+@walks.of_own_replicas
+@walks.of_all_queries
+def _workers_help(walk: walks.Walk) -> str | None:
     because = _is_plain(walk.plan)
     if because:
         return because
@@ -252,8 +243,8 @@ def _workers_help(walk: Walk) -> str | None:
     return None
 
 
-@of_queries_alone
-def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
+@walks.of_queries_alone
+def _the_future_is_not_known(case: tuple[walks.Walk, int]) -> str | None:
     walk, which = case
     if walk.plan.queries < 2:
         return "there is one query"
@@ -271,15 +262,15 @@ def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
     return None
 
 
-def _same_before(walk: Walk, column: str, part: Any, whole: Any, end_ns: int, count: int) -> None:
+def _same_before(walk: walks.Walk, column: str, part: Any, whole: Any, end_ns: int, count: int) -> None:
     """What happened before an instant is the same in both."""
     change = f"{column} before query {count} arrives, at {end_ns} ns (-1: later)"
     early = [np.where(value < end_ns, value, -1) for value in (part, whole)]
     _differ(walk, change, early[1], early[0], "with later queries", "without")
 
 
-@of_steady_times
-def _shifts(case: tuple[Walk, int]) -> str | None:
+@walks.of_steady_times
+def _shifts(case: tuple[walks.Walk, int]) -> str | None:
     walk, later_ns = case
     one = walk.trace()
     begin_ns, end_ns = walk.plan.window_begin_ns + later_ns, walk.plan.window_end_ns + later_ns
@@ -293,7 +284,7 @@ def _shifts(case: tuple[Walk, int]) -> str | None:
     return None
 
 
-def _a_cut_only_cuts(case: tuple[Walk, int]) -> None:
+def _a_cut_only_cuts(case: tuple[walks.Walk, int]) -> None:
     walk, percent = case
     whole = walk.trace(derive.measured(walk.plan))
     last_ns = int(walk.plan.arrival_ns[-1])

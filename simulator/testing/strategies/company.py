@@ -1,4 +1,4 @@
-"""Stages that run at the replicas of another, as written."""
+"""Stages that run at the replicas of another, that some queries take, with caches and autoscalers, as written."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from simulator.core import routing
 from simulator.scenario.runs_on import HELD
 
+#: What a scenario may have unless it is narrowed.
+MAY_BE = ("guests", "colocated", "optional", "caches", "admission", "client", "autoscale")
 #: What a policy looks at, by its name.
 LOOKS_AT = {name: policy.looks_at for name, policy in routing.BY_NAME.items()} | {"c3": "ranks"}
 
@@ -141,3 +143,48 @@ def with_cache(draw: st.DrawFn, drawn: Sequence[dict[str, Any]]) -> list[dict[st
         return [*drawn]
     chosen = draw(st.sampled_from(places))
     return [{**stage, "cache": cache} if place == chosen else stage for place, stage in enumerate(drawn)]
+
+
+#: Autoscalers as written, of a load that is over soon; of most stages nothing is said.
+RULES: list[dict[str, Any] | None] = [
+    *[None] * 3,
+    {"rule": "hpa", "target": "50%", "delay": "0s", "tolerance": 0, "stabilise": {"down": "20ms"}},
+    {"rule": "hpa", "target": 0.8, "delay": "7ms", "metric_delay": "10ms", "limit": {"up": 1}},
+    {"rule": "concurrency", "target": 1, "delay": "1ms"},
+    {"rule": "concurrency", "target": 0.5, "delay": "0s", "limit": {"down": "100%"}},
+    {"rule": "ideal", "target": "70%", "delay": "3ms"},
+]
+#: What an autoscaler does not go with; and what may last for so long that it would look far too often.
+UNSCALED = {"runs_on", "colocate", "sharing", "background", "lost_machine", "tied", "slowdowns", "failures"}
+
+
+@st.composite
+def with_autoscaler(
+    draw: st.DrawFn, drawn: Sequence[dict[str, Any]], is_known: bool, is_brief: bool
+) -> list[dict[str, Any]]:
+    """The stages, of which one is scaled now and then, where it may be.
+
+    ``is_known``: who comes; ``is_brief``: the load, whose queries come within seconds.
+    """
+    rule, hosts = draw(st.sampled_from(RULES)), {stage.get(key) for stage in drawn for key in ("runs_on", "colocate")}
+    lasts = any({"slowdowns", "failures"} & stage.keys() for stage in drawn)
+    may_be = [
+        place
+        for place, stage in enumerate(drawn)
+        if not UNSCALED & stage.keys() and isinstance(stage["replicas"], int) and stage["name"] not in hosts
+    ]
+    if rule is None or lasts or not may_be or (rule["rule"] == "ideal" and not is_known):
+        return [*drawn]
+    chosen = draw(st.sampled_from(may_be))
+    most = drawn[chosen]["replicas"] + draw(st.integers(1, 3))
+    said = {**rule, "every": "10ms" if is_brief else "10s", "max": most}
+    if said["rule"] == "concurrency":
+        said["window"] = "60ms" if is_brief else "60s"
+    return [{**stage, "autoscale": said} if place == chosen else stage for place, stage in enumerate(drawn)]
+
+
+def is_brief(load: dict[str, Any]) -> bool:
+    """Whether some tens of queries of a load come within seconds."""
+    rate, arrivals = load.get("rate"), load["arrivals"]
+    of_rate = rate.get("mean") if isinstance(rate, dict) else rate
+    return of_rate != "1/s" and not (isinstance(arrivals, dict) and arrivals.get("dwell") in ("1s", "1h"))

@@ -308,37 +308,36 @@ def scenarios(
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
         gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
-        ``guests``, ``colocated``, ``optional``, ``caches``, ``admission``, ``client``, whether stages may run at the
-        replicas, or be on the machines, of earlier ones, or be taken by some queries only, or have a cache, and whether
-        queries may be shed, or given up.
+        ``guests``, ``colocated``, ``optional``, ``caches``, ``autoscale``, ``admission``, ``client``, whether stages
+        may run at the replicas, or be on the machines, of earlier ones, or be taken by some queries only, have a cache,
+        or an autoscaler, and whether queries may be shed, or given up.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(_WORKS)
-    may_run_on, may_lodge = narrowed.pop("guests", True), narrowed.pop("colocated", True)
-    is_for_some, may_cache = narrowed.pop("optional", True), narrowed.pop("caches", True)
-    may_shed, may_give_up = narrowed.pop("admission", True), narrowed.pop("client", True)
+    may = {key: narrowed.pop(key, True) for key in company.MAY_BE}
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
         is_said = "columns" in load["arrivals"]
         load["classes"] = [{key: one[key] for key in one if not (is_said and key == "work")} for one in classes]
         drawn = [draw(ways.by_class(stage, narrowed.get("disciplines"))) for stage in drawn]
-    if may_run_on and len(names) > 1:
+    if may["guests"] and len(names) > 1:
         drawn = draw(_in_company(drawn))
-    if may_lodge and len(names) > 1:
+    if may["colocated"] and len(names) > 1:
         drawn = draw(_on_machines(drawn))
-    if is_for_some and len(names) > 1:
+    if may["optional"] and len(names) > 1:
         drawn = draw(company.for_some(drawn))
-    if may_cache:
+    if may["caches"]:
         drawn = draw(company.with_cache(drawn))
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
-        run["queries"] = draw(st.integers(1, most_queries))
-        run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
-    door = draw(st.sampled_from(ways.DOORS)) if may_shed else None
-    client = draw(st.sampled_from(ways.CLIENTS)) if may_give_up else None
+        run |= {"queries": draw(st.integers(1, most_queries)), "warmup": draw(st.sampled_from(["auto", 0, 3]))}
+    door = draw(st.sampled_from(ways.DOORS)) if may["admission"] else None
+    client = draw(st.sampled_from(ways.CLIENTS)) if may["client"] else None
+    if may["autoscale"]:
+        drawn = draw(company.with_autoscaler(drawn, client is None, company.is_brief(load)))
     return {
         "name": "drawn",
         **{name: one for name, one in (("admission", door), ("client", client)) if one is not None},
