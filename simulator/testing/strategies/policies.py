@@ -159,8 +159,8 @@ def servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | 
     together = [one for one in BATCHINGS if one is None or batches is None or 1 < one["max_size"] <= batches]
     known = [*QUEUES, *LIMITS] if limits else QUEUES
     orders = [one for name, one in known if disciplines is None or name in disciplines]
-    batching = draw(st.sampled_from(together))
-    return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
+    batching, queue = draw(st.sampled_from(together)), draw(st.sampled_from(orders))  # both: see ``stages``
+    return {"batching": batching, "queue": None if batching else queue}
 
 
 @st.composite
