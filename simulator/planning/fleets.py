@@ -293,7 +293,8 @@ def _setting(value: object) -> Setting:
 
 def _stage_of(path: str, scenario: Scenario) -> int | None:
     """The only stage that a value touches; None: it may touch all."""
-    match = re.fullmatch(r"stages(?:\.([^.\[]+)|\[(\d+)\])\.(\w+)(?:[.\[].*)?", path)
+    source = r"(?:sources(?:\.[^.\[]+|\[\d+\])\.)?"
+    match = re.fullmatch(rf"stages(?:\.([^.\[]+)|\[(\d+)\])\.{source}(\w+)(?:[.\[].*)?", path)
     if match is None or match[3] not in OWN:
         return None
     if match[2] is not None:

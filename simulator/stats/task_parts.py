@@ -97,7 +97,7 @@ def _alone(plan: Plan, trace: Trace, stage: StageView, table: Tasks, sent: I8) -
     laws = _with_mean_times(plan, stage)
     reals = np.zeros((REALS, block * stage.shards))
     wholes = np.zeros((WHOLES, block * stage.shards), dtype=np.int64)
-    given = plan.run_row(), laws, plan.law_parts, plan.law_points, plan.share
+    given = plan.sources, plan.run_row(), laws, plan.law_parts, plan.law_points, plan.source_share
     costs = plan.knot_items, plan.knot_ns, plan.knot_slope
     for begin in range(0, len(queries), block):
         some = queries[begin : begin + block]

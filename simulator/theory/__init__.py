@@ -18,11 +18,12 @@ from simulator.theory.estimate import (
     merger_demands,
     own_demands,
     relaxation,
+    source_demands,
     stage_demands,
 )
+from simulator.theory.funnel import stages_of
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
-from simulator.theory.stages import stages_of
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.visits import mean_visits
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
@@ -69,6 +70,7 @@ __all__ = [
     "relaxation",
     "service_variances",
     "shed_finding",
+    "source_demands",
     "stage_demands",
     "stages_of",
     "stretched",

@@ -736,9 +736,10 @@ def service_times_are_worked_out_anew() -> None:
         table = reference.simulate(plan, tasks=True).task_table.grid(plan)
         trace = reference.simulate(plan)
         for stage, row in enumerate(plan.stages):
-            if row["hashed"]:
+            source = plan.sources[row["first_source"]]
+            if source["hashed"] or row["sources"] > 1:
                 continue
-            knots = slice(int(row["first_knot"]), int(row["first_knot"] + row["knots"]))
+            knots = slice(int(source["first_knot"]), int(source["first_knot"] + source["knots"]))
             steps = list(zip(plan.knot_items[knots], plan.knot_ns[knots], plan.knot_slope[knots], strict=True))
             is_timed = plan.laws[stage * ROLES + TIME]["kind"] != NONE
             for query in range(plan.queries):

@@ -1779,7 +1779,7 @@ ROOMS = (
         "all of a block have the work of its first query",
         "E1",
         WORK,
-        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            if looks_at_items",
+        "            factor = factors[min(who, last_factor)]\n            if looks_at_items",
         "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            if looks_at_items",
         AGREE,
     ),
