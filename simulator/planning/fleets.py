@@ -12,12 +12,12 @@ from simulator.core.stage_view import company_of, stage_views
 from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Refusals, Setting, varied
-from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why, without_zone
+from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why, heaviest, without_zone
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.colocated import home_of
 from simulator.scenario.grid import Named
-from simulator.scenario.machines import heaviest_machine, without_a_zone
+from simulator.scenario.machines import without_a_zone
 from simulator.scenario.slo import Objective
 
 #: What may be searched: what a fleet is made of.
@@ -177,7 +177,7 @@ class Fleets:
             misfits.setdefault(int(path[1]), message)
         homes = [home_of(scenario.stages, index) for index in range(len(scenario.stages))]
         bare = {homes[at] for at, stage in enumerate(scenario.stages) if min(stage.replica_counts) == 1}
-        lost = {at: heaviest_machine(scenario.stages[at]) for at in sorted(set(homes) - bare)}
+        lost = {at: heaviest(scenario, at) for at in sorted(set(homes) - bare)}
         plans = Plans.of(scenario)
         own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if theory.has_drawn_machines(own) else 1)

@@ -55,13 +55,14 @@ def lost_replica(stage: Stage) -> int:
     return int(stage.lost_machine) // stage.machines_in_a_row
 
 
-def heaviest_machine(stage: Stage) -> int:
+def heaviest_machine(stage: Stage, asked: Sequence[float] = ()) -> int:
     """The machine with the largest shares, whose loss is the worst: a replica of its shards has all the more to do.
 
     By its largest share, then by all of them, then the last: the shards that are sent to last. Of the last row. Where
     some shards have more replicas, by what each of those that are left gets: every shard has two at least.
+    ``asked``: what a query takes of each shard, where shares do not say it, since shards are of unlike sources.
     """
-    shares, counts, width = stage.shares, stage.replica_counts, int(stage.per_machine)
+    shares, counts, width = [*asked] or stage.shares, stage.replica_counts, int(stage.per_machine)
     columns = stage.machines_in_a_row
     if stage.is_uneven:
         shares = [share / (count - 1) for share, count in zip(shares, counts, strict=True)]

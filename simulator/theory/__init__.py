@@ -18,6 +18,7 @@ from simulator.theory.estimate import (
     merger_demands,
     own_demands,
     relaxation,
+    shard_services_s,
     source_demands,
     stage_demands,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "own_demands",
     "relaxation",
     "service_variances",
+    "shard_services_s",
     "shed_finding",
     "source_demands",
     "stage_demands",

@@ -157,6 +157,11 @@ def source_demands(plan: Plan, stage: int) -> list[tuple[float, float]]:
     return found
 
 
+def shard_services_s(plan: Plan, stage: int) -> list[float]:
+    """(shards,) mean service time of each shard of a stage, at factor 1."""
+    return [float(service_s) for service_s in mean_services_s(stages_of(plan)[stage])]
+
+
 def busy_in_all(stage: PaperStage, rate_per_s: float) -> float:
     """Part of the workers' time that tasks of queries and of replicas' own take together, mean over replicas."""
     used = np.minimum(1.0, utilisation_of(stage, rate_per_s) * left_beside(stage) + busy_beside(stage))

@@ -5,18 +5,27 @@ import math
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import ROOT, drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from walk import Walk
 
+from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
 from simulator.core.assemble import ONE, StageParts, assemble
 from simulator.core.features import Feature, features_of
 from simulator.core.laws import Law
 from simulator.core.plan import Plan
 from simulator.core.sources import SourceParts
+from simulator.core.stage_view import stage_views
 from simulator.core.trace import COLUMNS, same_trace
 from simulator.engines import compiled, reference
+from simulator.planner.fleet import fleet
+from simulator.planner.plans import Plans, make_plan
+from simulator.planning.knobs import knobs_of
+from simulator.planning.spare import bereft, heaviest
+from simulator.scenario import optional
+from simulator.scenario.machines import heaviest_machine
+from simulator.stats.task_parts import CONTENTION, OWN, task_parts
 from simulator.testing.checks.derive import parts_of
 from simulator.testing.strategies.plans import plans
 from simulator.theory import estimate, source_demands, zero_load
@@ -150,6 +159,22 @@ def test_sources_that_cannot_be(change, why):
         assemble([dataclasses.replace(of(constant(1), constant(1)), **change)], NOW)
 
 
+def test_causes_of_tasks_are_told_apart_source_by_source():
+    """What a task draws is by the law of its source, so nothing is left for others to have done."""
+    cost = {"candidates": Law.constant(1000.0), "knots": [(0.0, 0.0, 1e3)]}
+    sources = [
+        SourceParts([0.5, 0.5], **cost, task=Law.exponential(1.0)),
+        SourceParts(**cost),
+        SourceParts(candidates=ONE, time=Law.exponential(1e6)),
+    ]
+    plan = assemble([of(*sources)], np.arange(200) * 10**7, seed=2)
+    parts = task_parts(plan, reference.simulate(plan, tasks=True), stage_views(plan)[0])
+    assert (np.abs(parts.of[CONTENTION]) <= 1).all()
+    drawn_alone = np.ptp(parts.of[OWN].reshape(-1, 4), axis=0)
+    assert (drawn_alone[[0, 1, 3]] > 1e5).all() and drawn_alone[2] == 0
+    assert parts.of.sum(axis=0) == pytest.approx(parts.response_ns, abs=1)
+
+
 # --- theory -----------------------------------------------------------------------------------------------------------
 
 
@@ -194,3 +219,138 @@ def test_constant_sources_in_a_row_are_one_queue_of_the_slowest():
     exact = {one.statistic: one.value_s for one in found.predictions if one.kind == "exact"}
     assert exact["mean"] == pytest.approx(5e-3 + 100.0 * 5e-3**2 / (2 * (1 - 0.5)))
     assert found.zero_load.mean_s == pytest.approx(5e-3)
+
+
+# --- scenarios and planners -------------------------------------------------------------------------------------------
+
+FLEETS = {
+    "name": "fleets",
+    "load": {"rate": "40/s"},
+    "run": {"queries": 300, "replications": 4},
+    "hardware": {"small": {"price": "1 USD/h", "memory": "1 GiB"}, "large": {"price": "3 USD/h", "memory": "8 GiB"}},
+    "stages": [
+        {
+            "name": "retrieval",
+            "sources": [
+                {
+                    "name": "keyword",
+                    "candidates": 3000,
+                    "model": {"kind": "tree", "per_item": "1us"},
+                    "shards": 3,
+                    "replicas": 2,
+                    "hardware": "small",
+                    "bytes_per_candidate": "100 kB",
+                },
+                {
+                    "name": "vector",
+                    "candidates": 1000,
+                    "model": {"kind": "linear", "per_item": "10us"},
+                    "shards": 2,
+                    "replicas": 2,
+                    "hardware": "large",
+                    "variability": {"machine": {"kind": "lognormal", "cv": 0.5}},
+                },
+            ],
+            "keep": 100,
+        },
+        {"name": "ranking", "model": {"kind": "tree", "per_item": "10us"}, "hardware": "small"},
+    ],
+}
+
+
+def fleets(**stage):
+    """The scenario, with other keys of its first stage."""
+    first, second = FLEETS["stages"]
+    return scenario_from_dict({**FLEETS, "stages": [{**first, **stage}, second]})
+
+
+def test_shares_of_a_stage_are_those_of_all_candidates():
+    plan = make_plan(fleets())
+    assert plan.share[:5].tolist() == [0.25, 0.25, 0.25, 0.125, 0.125]
+    assert plan.source_share[:5].tolist() == [1 / 3, 1 / 3, 1 / 3, 0.5, 0.5]
+    assert optional.handed(fleets().stages) == [4000.0, 100.0]
+
+
+def test_machines_are_drawn_by_the_law_of_their_source():
+    plan = make_plan(fleets())
+    factors = plan.machine_factor[:10].reshape(5, 2)
+    assert (factors[:3] == 1).all() and len(np.unique(factors[3:])) == 4
+
+
+def test_each_source_is_priced_and_held_by_machines_of_its_own():
+    said = fleet(fleets()).to_dict(40.0)
+    assert said["machines"] == 3 * 2 + 2 * 2 + 1 and said["usd_per_h"] == 6 * 1 + 4 * 3 + 1
+    assert [one["machines"] for one in said["stages"][0]["sources"]] == [6, 4]
+    with pytest.raises(ScenarioError, match=r"sources\[0\].hardware: a machine must hold 2 GB of candidates"):
+        sources = [{**one, "candidates": 60_000} for one in FLEETS["stages"][0]["sources"]]
+        fleets(sources=sources)
+
+
+def test_a_scenario_with_sources_reads_back_as_it_is():
+    scenario = fleets()
+    again = scenario_from_dict(scenario.resolved())
+    assert again.resolved() == scenario.resolved() and again.sha256() == scenario.sha256()
+    assert "replicas" not in scenario.resolved()["stages"][0]
+    for field in dataclasses.fields(Plan):
+        assert np.array_equal(getattr(make_plan(again), field.name), getattr(make_plan(scenario), field.name))
+
+
+def test_sources_are_named_in_a_path():
+    changed = load_scenario(
+        str(ROOT / "scenarios" / "keyword_and_vector.yaml"),
+        sets=["stages.retrieval.sources.vector.replicas=3", "stages.retrieval.sources[0].shards=2"],
+    )
+    assert changed.stages[0].replica_counts == [1, 1, 3, 3]
+    with pytest.raises(ScenarioError, match="no 'vektor' here; did you mean 'vector'"):
+        load_scenario(
+            str(ROOT / "scenarios" / "keyword_and_vector.yaml"), sets=["stages.retrieval.sources.vektor.shards=3"]
+        )
+
+
+def test_every_knob_of_a_source_is_one_of_its_own():
+    names = {knob.name for knob in knobs_of(fleets())}
+    own = {"shards", "replicas", "candidates", "cost of an item"}
+    assert {f"retrieval: {source}: {what}" for source in ("keyword", "vector") for what in own} <= names
+    assert "retrieval: vector: spread of machines" in names and "retrieval: workers" in names
+    assert not {"retrieval: replicas", "retrieval: shards"} & names
+
+
+def test_a_fleet_that_loses_a_machine_loses_the_busiest_of_all_sources():
+    stage = fleets().stages[0]
+    assert divmod(heaviest_machine(stage), 5) == (1, 2), "by shares: one of keyword"
+    assert divmod(heaviest(fleets(), 0), 5) == (1, 4), "by time: the last of vector"
+    lost = Plans.of(fleets().with_lost({0: 9})).outline(rate_per_s=1.0)
+    assert lost.left[:5].tolist() == [2, 2, 2, 2, 1]
+
+
+def test_a_zone_takes_replicas_of_every_source():
+    without = bereft(fleets(zones=2), "zone")
+    assert [one.replica_counts for one in without.stages[0].fleets] == [[1, 1, 1], [1, 1]]
+
+
+def test_a_run_says_of_each_source_what_its_trace_shows():
+    result = simulate(fleets())
+    said = result.to_dict()["stages"][0]["sources"]
+    assert [one["name"] for one in said] == ["keyword", "vector"]
+    assert sum(one["critical_ratio"]["value"] for one in said) == pytest.approx(1.0)
+    keyword_ns, vector_ns = np.concatenate(
+        [
+            trace.source_answer_ns[:, trace.first_measured :] - trace.arrival_ns[trace.first_measured :]
+            for trace in result.traces.values()
+        ],
+        axis=1,
+    )
+    assert said[0]["latency_s"]["mean"]["value"] == pytest.approx(keyword_ns.mean() * 1e-9)
+    assert said[1]["latency_s"]["max"] == pytest.approx(vector_ns.max() * 1e-9)
+    is_last = np.concatenate([trace.critical_shard[0, trace.first_measured :] >= 3 for trace in result.traces.values()])
+    assert said[1]["critical_ratio"]["value"] == pytest.approx(is_last.mean())
+    assert [one["demand"]["mean"] for one in said] == pytest.approx([40 * 1e-3 / 2, 40 * 5e-3 / 2], rel=0.5)
+
+
+def test_a_stage_with_one_source_says_what_the_plain_stage_does():
+    own = FLEETS["stages"][0]["sources"][1]
+    plain = scenario_from_dict({**FLEETS, "stages": [{**own, "name": "retrieval", "keep": 100}, FLEETS["stages"][1]]})
+    one, two = (simulate(scenario).to_dict() for scenario in (fleets(sources=[own]), plain))
+    for key in ("provenance", "fleet"):
+        del one[key], two[key]
+    assert one == two

@@ -308,17 +308,17 @@ def scenarios(
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
         gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
-        ``guests``, ``colocated``, ``optional``, ``caches``, ``admission``, ``client``, whether stages may run at the
-        replicas, or be on the machines, of earlier ones, or be taken by some queries only, or have a cache, and whether
-        queries may be shed, or given up.
+        ``guests``, ``colocated``, ``optional``, ``caches``, ``sources``, ``admission``, ``client``, whether stages may
+        run at the replicas, or be on the machines, of earlier ones, or be taken by some queries only, or have a cache,
+        or several sources (unless shards are said), and whether queries may be shed, or given up.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(_WORKS)
     may_run_on, may_lodge = narrowed.pop("guests", True), narrowed.pop("colocated", True)
-    is_for_some, may_cache = narrowed.pop("optional", True), narrowed.pop("caches", True)
-    may_shed, may_give_up = narrowed.pop("admission", True), narrowed.pop("client", True)
+    keys = "optional", "caches", "sources", "admission", "client"
+    is_for_some, may_cache, may_part, may_shed, may_give_up = (narrowed.pop(key, True) for key in keys)
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
@@ -331,8 +331,8 @@ def scenarios(
         drawn = draw(_on_machines(drawn))
     if is_for_some and len(names) > 1:
         drawn = draw(company.for_some(drawn))
-    if may_cache:
-        drawn = draw(company.with_cache(drawn))
+    drawn = draw(company.with_cache(drawn)) if may_cache else drawn
+    drawn = draw(company.with_sources(drawn)) if may_part and "shards" not in narrowed else drawn
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))
