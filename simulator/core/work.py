@@ -59,7 +59,7 @@ def depends_on_items(sources: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, sou
     return has_cost or laws[sources[source]["law"] + TIME]["kind"] == NONE  # type: ignore[no-any-return]
 
 
-@kernel
+@passage
 def candidates_of_source(
     sources: Rows,
     run: Rows,
@@ -100,6 +100,8 @@ def candidates_of(
 ) -> float:
     """Candidates scored for a query in a stage: those of all its sources. ``previous``: as above."""
     first, total = stages[stage]["first_source"], 0.0
+    if not has_sources(stages, stage):
+        return candidates_of_source(sources, run, laws, parts, points, stage, first, query, previous)
     for source in range(first, first + stages[stage]["sources"]):
         total += candidates_of_source(sources, run, laws, parts, points, stage, source, query, previous)
     return total
@@ -235,8 +237,9 @@ def work_of_block(
     for source in range(first, first + stages[stage]["sources"]):
         is_drawn = is_drawn or sampling.is_drawn(laws, sources[source]["law"] + TIME)
     for i in range(queries):
-        who, previous = wholes[WHO, i], reals[PREVIOUS, i]
-        reals[SCORED, i] = candidates_of(stages, sources, run, laws, parts, points, who, stage, previous)
+        reals[SCORED, i] = candidates_of(
+            stages, sources, run, laws, parts, points, wholes[WHO, i], stage, reals[PREVIOUS, i]
+        )
     if is_drawn:
         draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
     for source in range(first, first + stages[stage]["sources"]):
