@@ -94,6 +94,7 @@ def test_the_drain_only_cuts(plan):
         slowdowns=False,
         failures=False,
         limits=False,
+        sources=False,
     ),
     st.integers(1, 3),
 )
@@ -107,7 +108,8 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     stages["mergers"] = 0  # mergers serve in the order of closing, which may change
     laws = np.array(plan.laws[: len(plan.laws) // len(plan.stages)])
     shards, replicas = int(stages[0]["shards"]), int(stages[0]["shards"] * stages[0]["replicas"])
-    factors = {"share": np.array(plan.share[:shards]), "machine_factor": np.array(plan.machine_factor[:replicas])}
+    shares = {name: np.array(getattr(plan, name)[:shards]) for name in ("share", "source_share")}
+    factors = {**shares, "sources": plan.sources[:1].copy(), "machine_factor": np.array(plan.machine_factor[:replicas])}
     factors["left"] = np.array(plan.left[:shards])
     plan = replaced(plan, stages=stages[:1].copy(), laws=laws, rules=plan.rules[:1], **factors)
     slower = replaced(plan, machine_factor=plan.machine_factor * (1 + extra), drain_ns=NEVER_NS)
@@ -115,18 +117,22 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     assert np.all(slow.completion_ns >= fast.completion_ns)
 
 
-@given(plans(most_stages=1))
+@given(plans(most_stages=1, sources=False))
 def test_a_second_stage_moves_nothing_in_the_first(plan):
     stages = np.concatenate([plan.stages, plan.stages])
     stages[1]["owner"] = stages[1]["home"] = stages[1]["beside"] = 1
     stages[1]["first_shard"] = plan.shards
     stages[1]["first_replica"] = plan.replicas
-    stages[1]["first_view"] = plan.views
+    stages[1]["first_view"], stages[1]["first_source"] = plan.views, 1
+    sources = np.concatenate([plan.sources, plan.sources])
+    sources[1]["law"] = len(plan.laws)
     longer = replaced(
         plan,
         stages=stages,
         laws=np.concatenate([plan.laws, plan.laws]),
+        sources=sources,
         share=np.concatenate([plan.share, plan.share]),
+        source_share=np.concatenate([plan.source_share, plan.source_share]),
         left=np.concatenate([plan.left, plan.left]),
         machine_factor=np.concatenate([plan.machine_factor, plan.machine_factor]),
         rules=plan.rules * 2,
@@ -222,7 +228,7 @@ def test_by_query_the_whole_row_is_one_copy():
     plans(
         policies=["random", "round_robin", "least_outstanding", "least_work", "power_of_two"],
         **dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "failures", "outages", "limits"), False),
-        **dict.fromkeys(("sharing", "fan_outs", "background"), False),
+        **dict.fromkeys(("sharing", "fan_outs", "background", "sources"), False),
     ),
     st.integers(2, 5),
 )
@@ -234,8 +240,8 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     work = np.ones(plan.queries)
     base = replaced(plan, laws=laws, work=work, machine_factor=np.ones(plan.replicas), drain_ns=NEVER_NS)
     stages = np.array(plan.stages)
-    stages["hashed"] = 0
-    stages["mergers"] = 0
+    sources = np.array(plan.sources)
+    sources["hashed"] = stages["mergers"] = 0
     share = np.concatenate([np.full(row["shards"], 0.25) for row in stages])
     slopes = np.floor(plan.knot_slope) * 4  # a quarter of a whole number of items takes whole nanoseconds
     times = laws["kind"] == 1
@@ -244,7 +250,8 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     laws["a"][role == TASK] = 1.0
     laws["a"][role == CANDIDATES] = np.floor(laws["a"][role == CANDIDATES])
     laws["a"][times] = np.maximum(1.0, np.floor(laws["a"][times]))
-    one = replaced(base, laws=laws, stages=stages, share=share, knot_slope=slopes, knot_ns=np.floor(plan.knot_ns) + 1)
+    shares = {"share": share, "source_share": share.copy(), "sources": sources}
+    one = replaced(base, laws=laws, stages=stages, **shares, knot_slope=slopes, knot_ns=np.floor(plan.knot_ns) + 1)
     bigger = np.array(laws)
     bigger["a"][times] *= factor
     slower = np.array(stages)
@@ -263,7 +270,9 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional", "caches"), False)))
+@given(
+    plans(most_stages=1, **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional", "caches", "sources"), False))
+)
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)
@@ -276,7 +285,9 @@ def test_replicas_of_a_shard_are_interchangeable(plan):
     laws = np.array(plan.laws)
     laws["kind"][laws["kind"] > 1] = 1  # constant: luck is keyed by the query, and queries are renumbered below
     laws["a"] = np.clip(np.nan_to_num(laws["a"]), 0, 5)
-    stages["hashed"] = 0
+    sources = np.array(plan.sources)
+    sources["hashed"] = 0
+    one = replaced(one, sources=sources)
     one = replaced(one, laws=laws, stages=stages, work=np.ones(plan.queries), first_measured=0, measured=plan.queries)
     # a query long before all others turns every later turn by one
     early = np.concatenate([[0], plan.arrival_ns + 10_000])

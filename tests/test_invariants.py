@@ -26,6 +26,7 @@ from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED, frozen
 from simulator.core.retrying import with_patience
 from simulator.core.scaling import HPA, Scaling, with_scaling
+from simulator.core.sources import SourceParts
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -218,6 +219,20 @@ BESIDE_OTHERS = sent_by_clients(assemble([SENT], np.arange(6) * 9, seed=4), 1, L
 CAME = reference.simulate(BESIDE_OTHERS)
 COMING = simulated(BESIDE_OTHERS, CAME)
 KEPT_BACK = simulated(BARRED, BARRING)
+#: A source of one shard, which takes 3 ns, and one of two, of which the first takes 7.
+TWOFOLD = assemble(
+    [
+        StageParts(
+            share=[0.5, 0.4, 0.1],
+            sources=[
+                SourceParts(candidates=Law.constant(3.0), knots=[(0.0, 0.0, 1.0)]),
+                SourceParts(share=[0.7, 0.3], candidates=Law.constant(10.0), knots=[(0.0, 0.0, 1.0)]),
+            ],
+        )
+    ],
+    np.arange(0, 60, 20),
+)
+TWO_FLEETS = reference.simulate(TWOFOLD, tasks=True)
 OF_OTHERS = {
     **dict.fromkeys(("I75", "I76", "I77"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
@@ -237,6 +252,7 @@ OF_OTHERS = {
     "I78": (TRIES, TRIED),
     **dict.fromkeys(("I79", "I80"), (GROWS, GROWN)),
     "I81": (KEPT_BACK, BARRING),
+    "I83": (TWOFOLD, TWO_FLEETS),
     "I82": (dataclasses.replace(COMING, open_ns=frozen(COMING.open_ns + 1)), CAME),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
@@ -396,6 +412,7 @@ TAMPERED = {
     "I80": (column_of_tasks("replica", 0, 2), {"query": 0, "index": 2, "serve": 2}),
     "I81": (column("leave_ns", (0, 0), 1), {"query": 1, "shed_by": BY_LIMIT, "by_the_rule": NOT_SHED}),
     "I82": (lambda trace: trace, {"of_the_plan_ns": [1, 10, 19, 28]}),
+    "I83": (column("source_answer_ns", (0, 1), more(1)), {"query": 1, "source": 0, "of_its_tasks_ns": 23}),
 }
 
 
@@ -425,6 +442,8 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(TRIED.verify(TRIES)) == []
     assert list(BARRING.verify(KEPT_BACK)) == []
     assert list(CAME.verify(COMING)) == []
+    assert list(TWO_FLEETS.verify(TWOFOLD)) == []
+    assert TWO_FLEETS.source_answer_ns.tolist() == [[3, 23, 43], [7, 27, 47]]
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

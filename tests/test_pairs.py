@@ -42,6 +42,7 @@ from simulator.core.plan import (
 from simulator.core.retrying import with_patience
 from simulator.core.scaling import HPA, Scaling, with_scaling
 from simulator.core.slowdowns import Slowdown
+from simulator.core.sources import SourceParts
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 
@@ -91,6 +92,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
     F.SHARED_REPLICAS: {"guests": True},
     F.COLOCATED: {"beside": True},
+    F.SOURCES: {"sources": True},
     F.OPTIONAL: {"taken": 0.6},
     F.ADMISSION: {"most": 2, "per_s": 1e9 / 7, "burst": 2},
     F.CACHE: {"cache": Cache(2, 4, 0.8, 2)},
@@ -107,6 +109,12 @@ WAYS: dict[F, dict[str, Any]] = {
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
 OF_PLANS += ("patience", "scaled")
+#: What a source says in place of its stage; and two of them, of one shard and of two.
+OF_SOURCES = ("candidates", "time", "task", "hashed")
+TWO_SOURCES = [
+    SourceParts(candidates=Law.constant(4.0), knots=[(0.0, 1.0, 1.0)]),
+    SourceParts(share=[0.4, 0.6], candidates=Law.constant(9.0), knots=[(0.0, 2.0, 0.25), (3.0, 2.75, 0.5)]),
+]
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
@@ -164,6 +172,9 @@ def plan_of(pair: frozenset[F]) -> Plan:
         policy = PLUGGED_OUTSTANDING if F.ROUTING_BY_LOAD in pair else PLUGGED
         policy = PLUGGED_LATENCY if F.ROUTING_BY_LATENCY in pair else policy
         ways |= {"policy": policy, "rule": Rule("mine:last", last_of)}
+    if F.SOURCES in pair:
+        own = {key: ways.pop(key) for key in OF_SOURCES if key in ways}
+        ways["sources"] = [replace(one, **own) for one in TWO_SOURCES]
     part = StageParts(**{"candidates": Law.constant(9.0), "share": [0.2, 0.3, 0.5], "knots": [(0.0, 1.0, 1.0)], **ways})
     parts = [part, *(hosted(one, part, 0) for one in GUESTS if "guests" in given)]
     if "beside" in given:

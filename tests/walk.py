@@ -31,6 +31,7 @@ from simulator.core.plan import (
     C3,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
+    CANDIDATES,
     DOWN,
     EDF,
     KEY,
@@ -56,6 +57,7 @@ from simulator.core.plan import (
     Plan,
     frozen,
 )
+from simulator.core.sources import sources_of
 from simulator.core.split import part
 from simulator.core.trace import COUNTERS, Trace
 from simulator.core.window import window_of
@@ -315,9 +317,8 @@ class Walk:
         if been:
             previous = self.given[been[-1], query] * self.coverage[been[-1], query]
             previous = min(previous, float(plan.stages[been[-1]]["keep"]))
-        candidates = work_rules.candidates_of(
-            plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, query, stage, previous
-        )
+        scored = [self.scored(query, stage, source, previous) for source in sources_of(plan.stages, stage)]
+        candidates = sum(scored)
         view = routing.view_of(plan.stages, plan.run_row(), query, stage)
         self.enter[stage, query] = now
         visited, part_of = self.visited(query, stage), self.takes_part(query, stage)
@@ -342,17 +343,20 @@ class Walk:
         # everybody is chosen by what is outstanding before this dispatch
         places = range(view, view + shards * replicas)
         seen = np.array([self.read(now, stage, place) for place in places]).reshape(shards, replicas)
-        left, share_left = rules.round_ns(candidates), whole
+        lefts = [rules.round_ns(count) for count in scored]
+        shares_left = [whole] * len(scored)
         decided = []
         for shard in range(shards):
-            share = plan.share[self.column(stage, shard)] if shard in part_of else 0.0
-            items = candidates * self.part_of_whole(share, whole)
-            if row["hashed"] and shard in part_of:
+            of = self.fleet(stage, shard) - int(row["first_source"])
+            share = plan.source_share[self.column(stage, shard)] if shard in part_of else 0.0
+            items = scored[of] * self.part_of_whole(share, whole)
+            if plan.sources[int(row["first_source"]) + of]["hashed"] and shard in part_of:
                 u, _ = self.uniform(draws.SPLIT, query, stage, shard)
-                chance = share / share_left if share_left > 0 else 0.0
-                items = float(left if shard == part_of[-1] else part(left, chance, u))
-                left -= int(items)
-                share_left -= share
+                chance = share / shares_left[of] if shares_left[of] > 0 else 0.0
+                is_last = all(self.fleet(stage, one) != self.fleet(stage, shard) for one in part_of if one > shard)
+                items = float(lefts[of] if is_last else part(lefts[of], chance, u))
+                lefts[of] -= int(items)
+                shares_left[of] -= share
             count = self.serve(now, stage, shard)
             back = [self.is_back(now, stage, shard, index) for index in range(count)]
             there = [index for index, instant in enumerate(back) if instant == min(back)]
@@ -379,6 +383,20 @@ class Walk:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + len(visited) * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def fleet(self, stage: int, shard: int) -> int:
+        """The source that a shard is of: the last that begins there or before."""
+        own = sources_of(self.plan.stages, stage)
+        return max(source for source in own if self.plan.sources[source]["first"] <= shard)
+
+    def scored(self, query: int, stage: int, source: int, previous: float) -> float:
+        """Candidates of a query in a source: what it says itself, by the luck of its first shard, or what comes."""
+        plan, row = self.plan, self.plan.sources[source]
+        law = int(row["law"]) + CANDIDATES
+        if plan.laws[law]["kind"] == NONE:
+            return previous
+        u, _ = self.uniform(draws.CANDIDATES, query, stage, int(row["first"]))
+        return max(0.0, float(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, u)))
 
     def serve(self, now: int, stage: int, shard: int) -> int:
         """How many replicas of a shard may be sent tasks now."""
@@ -706,9 +724,11 @@ class Walk:
         """Its time alone, and the latency of its answer."""
         (query, stage, _, _), plan = task, self.plan
         luck, _ = self.uniform(draws.TASK, *task)
-        alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
-        if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
-            time = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck)
+        source = self.fleet(stage, task[2])
+        alone = work_rules.cost_ns(plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope, source, items)
+        law = int(plan.sources[source]["law"]) + TIME
+        if plan.laws[law]["kind"] != NONE:
+            time = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)
             alone += time * plan.work[query]
         luck, _ = self.uniform(draws.RESPONSE, *task)
         response = rules.round_ns(
@@ -922,7 +942,8 @@ class Walk:
         first = int(row["first_size"])
         compiled = plan.batch_points[first : first + int(row["sizes"])].tolist()
         items = min((size for size in compiled if size >= items), default=items)
-        alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
+        source = self.fleet(stage, tasks[0][2])
+        alone = work_rules.cost_ns(plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope, source, items)
         return self.service_ns(tasks[0], alone, plan.machine_factor[replica] * slower)
 
     def until_done(self, now: int, work: int, stage: int, replica: int) -> int:
@@ -984,10 +1005,11 @@ class Walk:
     def service_ns(self, task: Task, alone: float, slower: float) -> int:
         """How long it takes what takes so long alone, with its luck."""
         plan, stage = self.plan, task[1]
-        if plan.laws[stage * ROLES + TIME]["kind"] != NONE or task in self.own:
+        law = int(plan.sources[self.fleet(stage, task[2])]["law"])
+        if plan.laws[law + TIME]["kind"] != NONE or task in self.own:
             return int(service.service_ns(alone, slower, 1.0))
         luck, _ = self.uniform(draws.TASK, *task)
-        factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
+        factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law + TASK, luck)
         return int(service.service_ns(alone, slower, factor))
 
     def finish(self, now: int, replica: int, worker: int) -> None:
@@ -1293,6 +1315,7 @@ class Walk:
             self.critical[0].astype(np.int32),
             self.critical_enqueue,
             *self.critical[1:3],
+            self.by_source(),
             self.answers,
             self.outcome[:rows].astype(np.int8),
             self.count[:rows],
@@ -1302,6 +1325,16 @@ class Walk:
             events=0,
             **columns,
         )
+
+    def by_source(self) -> Any:
+        """(sources beside others, queries) when the last shard of each answered that counts."""
+        plan, rows = self.plan, []
+        for stage, row in enumerate(plan.stages):
+            for source in sources_of(plan.stages, stage) if row["sources"] > 1 else ():
+                shards = [shard for shard in range(int(row["shards"])) if self.fleet(stage, shard) == source]
+                last = self.first_answer[: plan.queries, [self.column(stage, shard) for shard in shards]].max(axis=1)
+                rows.append(np.where(self.close[stage] < 0, -1, last))
+        return np.array(rows, dtype=np.int64).reshape(-1, plan.queries)
 
     def task(self, query: int, column: int) -> Task:
         """Who has this place."""

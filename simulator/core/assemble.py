@@ -29,6 +29,7 @@ from simulator.core.plan import F8, I8, Plan, Rule, System, frozen
 from simulator.core.retrying import PATIENCE
 from simulator.core.scaling import SCALING, nothing_provided
 from simulator.core.slowdowns import Slowdown, slowdown_rows
+from simulator.core.sources import SourceParts, source_rows
 from simulator.core.window import window_of
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
@@ -47,6 +48,7 @@ class StageParts:
     """One stage as the planner sees it; durations in ns. Defaults: one exact, idle, central server."""
 
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
+    sources: Sequence[SourceParts] = ()  #: blocks of its shards, which say what follows of candidates, time, machines
     taken: float = 1.0  #: share of the queries that take it
     cache: Cache | None = None
     owner: int = -1  #: place of an earlier stage at whose replicas its tasks run (``hosted``); -1: at its own
@@ -111,9 +113,15 @@ class StageParts:
     @property
     def laws(self) -> tuple[Law, ...]:
         """Its laws, in the order of their roles."""
-        of_queries = self.candidates, self.time, self.task, self.response, self.machine, self.after
+        first = self.sources[0] if self.sources else self
+        of_queries = first.candidates, first.time, first.task, self.response, first.machine, self.after
         spells = (ABSENT, ABSENT) if self.failures is None else (self.failures.every, self.failures.repair)
         return *of_queries, self.visits, self.key, self.background_gap, self.background_time, *spells
+
+    @property
+    def is_given(self) -> bool:
+        """Whether what earlier stages hand on is scored here, in some source at least."""
+        return not all(one.candidates.kind for one in self.sources or (self,))
 
     @property
     def is_batched(self) -> bool:
@@ -162,20 +170,21 @@ def assemble(
 def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     """Return what a plan of these stages is in every replication and at every load."""
     assert parts, "a plan has at least one stage"
-    assert parts[0].candidates.kind, "the first stage states its candidates"
+    assert not parts[0].is_given, "the first stage states its candidates"
     for part in parts:
         check_part(part)
     parts = without_lists(parts)
     stages = np.zeros(len(parts), dtype=plans.STAGE)
     slow = [one for part in parts for one in part.slowdowns]
-    shard = replica = view = knot = point = batch = busy = slowdown = outage = 0
+    sources, more_laws, knots, source_share = source_rows(parts)
+    shard = replica = view = source = point = batch = busy = slowdown = outage = 0
     for index, (row, part) in enumerate(zip(stages, parts, strict=True)):
         count = len(part.share)
         for name, value in (_plain(part) | columns_of(part) | cache_columns(part.cache)).items():
             row[name] = value
         row["shards"], row["first_shard"], row["first_replica"], row["first_view"] = count, shard, replica, view
+        row["first_source"], row["sources"] = source, len(part.sources) or 1
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
-        row["first_knot"], row["knots"] = knot, len(part.knots)
         row["first_preferred"], row["preferred"] = point, len(part.preferred)
         row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
         row["wait_for"], row["fans_out"] = part.wait_for or part.wait_parts or count, part.visits.kind != plans.NONE
@@ -187,17 +196,14 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
             view += count * part.replicas * part.balancers
         else:
             take_place(stages, index, part)
-        shard, replica = shard + count, replica + count * part.replicas
-        knot += len(part.knots)
-        point += len(part.preferred) + len(part.sizes)
-        busy += len(part.busy)
+        shard, replica, source = shard + count, replica + count * part.replicas, source + int(row["sources"])
+        point, busy = point + len(part.preferred) + len(part.sizes), busy + len(part.busy)
         slowdown, outage = slowdown + len(part.slowdowns), outage + len(part.outages)
         batch += part.max_size if part.is_batched else 0
     share_machines(stages, parts)
     look_together(stages)
     keep_whose_answers_counted(stages)
-    knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
-    laws = [law for part in parts for law in part.laws]
+    laws = [*(law for part in parts for law in part.laws), *more_laws]
     table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length))])
     return System(
         stages=frozen(stages),
@@ -207,6 +213,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         law_parts=table.parts,
         law_points=table.points,
         share=frozen([share for part in parts for share in part.share], np.float64),
+        sources=frozen(sources),
+        source_share=frozen(source_share, np.float64),
         left=frozen([left for part in parts for left in part.left or (part.replicas,) * len(part.share)], np.int64),
         knot_items=frozen(knots[:, 0]),
         knot_ns=frozen(knots[:, 1]),

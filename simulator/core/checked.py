@@ -24,6 +24,11 @@ def check_part(part: Any) -> None:
     """Assert that a stage may be so."""
     count = len(part.share)
     assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
+    in_sources = [len(one.share) for one in part.sources]
+    assert sum(in_sources) == (count if in_sources else 0) and 0 not in in_sources, "a source is a block of its shards"
+    assert all(abs(sum(one.share) - 1.0) < 1e-6 for one in part.sources), "and shares of each sum to 1"
+    is_timed = any(one.time.kind for one in part.sources)
+    assert not is_timed or (part.threads == 1 and not part.is_batched), "what several do follows from their items"
     assert len(part.left) in (0, count), "every shard says how many replicas it has, or none does"
     assert all(1 <= left <= part.replicas for left in part.left), "every shard has a replica left"
     assert len(set(part.left)) <= 1 or not part.by_query, "one index serves a whole query where all shards have it"

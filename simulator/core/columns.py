@@ -125,6 +125,7 @@ class Columns:
     critical_enqueue_ns: I8  #: (stages, queries) -1: not closed; likewise the next
     critical_wait_ns: I8  #: (stages, queries)
     critical_service_ns: I8  #: (stages, queries)
+    source_answer_ns: I8  #: (sources of stages that have several, queries) the last of each that counts; -1: none does
     answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
     stage_outcome: NDArray[
         np.int8

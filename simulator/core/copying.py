@@ -8,8 +8,9 @@ from simulator.core.heard import is_fed, look
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling
 from simulator.core.outages import back_ns, find_there
-from simulator.core.plan import F8, I8, NONE, ROLES, TIME, Rows
+from simulator.core.plan import F8, I8, NONE, TIME, Rows
 from simulator.core.routing import choose, replicas_left, rule_choice, view_of
+from simulator.core.sources import source_of
 from simulator.core.work import cost_ns, depends_on_items
 
 #: That no replica is left for a copy.
@@ -129,6 +130,7 @@ def replica_of_lost(
 @kernel
 def alone_of_copy(
     stages: Rows,
+    sources: Rows,
     run: Rows,
     laws: Rows,
     parts: Rows,
@@ -148,12 +150,13 @@ def alone_of_copy(
 
     ``items``: the effective ones of the task; ``factor``: the work factor of its query.
     """
-    row = stage * ROLES + TIME
+    source = source_of(stages, sources, stage, shard)
+    row = sources[source]["law"] + TIME
     if laws[row]["kind"] == NONE:
         return alone_ns
     place = stage * draws.PLACES + shard
     u, _ = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.TASK, query, place, copy)
     time_ns = sampling.quantile(laws, parts, points, row, u) * factor
-    if depends_on_items(stages, laws, knot_ns, knot_slope, stage):
-        return cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items) + time_ns
+    if depends_on_items(sources, laws, knot_ns, knot_slope, source):
+        return cost_ns(sources, knot_items, knot_ns, knot_slope, source, items) + time_ns
     return time_ns

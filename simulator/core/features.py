@@ -23,18 +23,20 @@ from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
 from simulator.core.optional import is_optional
 from simulator.core.outages import has_outages
-from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import AFTER, CANDIDATES, FIFO, NEVER_NS, PLUGGED, RESPONSE, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
 from simulator.core.scaling import is_scaled
 from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
 from simulator.core.slowdowns import is_slowed
+from simulator.core.sources import has_sources, is_hashed, sources_of
 
 
 class Feature(Enum):
     """What a stage may make use of, beyond one exact worker a shard; the first ones come with the plan as a whole."""
 
     DRAIN_CUT = auto()  #: the run ends before its last query does
+    SOURCES = auto()  #: its shards are those of several fleets, with candidates and a model of their own
     OPTIONAL = auto()  #: not every query takes it
     CACHE = auto()  #: it, or one before it, has a cache, which answers some queries in its place
     CLIENTS = auto()  #: whoever sends a query waits until it is over
@@ -89,7 +91,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),
-        *(F.CACHE, F.ATTEMPTS, F.AUTOSCALE),
+        *(F.CACHE, F.ATTEMPTS, F.AUTOSCALE, F.SOURCES),
     }
 )
 
@@ -118,18 +120,20 @@ def features_of(plan: Plan, stage: int) -> Features:
     first = int(row["first_replica"])
     machines = plan.machine_factor[first : first + int(row["shards"]) * replicas]
 
-    def is_role_drawn(role: int) -> bool:
-        return bool(is_drawn(plan.laws, stage * ROLES + role))
+    def is_role_drawn(role: int, stage: int = stage) -> bool:
+        of = sources_of(plan.stages, stage)
+        return any(bool(is_drawn(plan.laws, int(plan.sources[source]["law"]) + role)) for source in of)
 
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
+        F.SOURCES: bool(has_sources(plan.stages, stage)),
         F.OPTIONAL: bool(is_optional(plan.stages, stage)),
         F.CACHE: any(bool(caches.is_cached(plan.stages, before)) for before in range(stage + 1)),
         F.CLIENTS: plan.clients > 0,
         F.ADMISSION: admission.has_door(plan) or admission.sheds(plan),
         F.ATTEMPTS: len(plan.patience) > 0,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
-        F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
+        F.DRAWN_CANDIDATES: any(is_role_drawn(CANDIDATES, before) for before in range(stage + 1))
         or any(  # it is given what they have scored
             gathering.counts_answers(plan.stages, before) or is_optional(plan.stages, before) for before in range(stage)
         ),
@@ -137,7 +141,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.DRAWN_TASK: is_role_drawn(TASK),
         F.DRAWN_RESPONSE: is_role_drawn(RESPONSE),
         F.DRAWN_MACHINES: machines.min() != machines.max(),
-        F.HASHED: row["hashed"] == 1,
+        F.HASHED: is_hashed(plan.stages, plan.sources, stage),
         F.SENDING: row["send_ns"] > 0,
         F.FAN_OUT: bool(fan_out.fans_out(plan.stages, stage)),
         F.REPLICAS: replicas > 1,

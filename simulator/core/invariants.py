@@ -35,6 +35,7 @@ from simulator.core.routed import holds, routing
 from simulator.core.scaled import sent_to_others, violations_of_scaling
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
 from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns, window
+from simulator.core.sources import violations_of_sources
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -68,6 +69,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from violations_of_scaling(plan, trace)
     yield from violations_of_processes(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
+    yield from violations_of_sources(plan, trace, tasks)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     hit, over, asked = of_hits.seen(plan, trace)
     yield from _funnel(plan, trace, over)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from simulator.core import draws
 from simulator.core.jit import formula, kernel
-from simulator.core.plan import CANDIDATES, F8, NONE, ROLES, Plan, Rows, System
+from simulator.core.plan import CANDIDATES, F8, NONE, Plan, Rows, System
+from simulator.core.sources import sources_of
 
 
 @formula
@@ -59,7 +60,8 @@ def check_optional(plan: System) -> None:
     is_known = False
     for stage, row in enumerate(plan.stages):
         assert 0.0 < row["taken"] <= 1.0, "a share of the queries takes a stage"
-        is_given = plan.laws[stage * ROLES + CANDIDATES]["kind"] == NONE
+        laws = plan.sources["law"][list(sources_of(plan.stages, stage))]
+        is_given = bool((plan.laws["kind"][laws + CANDIDATES] == NONE).any())
         assert is_known or not is_given, "a stage that is given candidates stands behind one that all queries take"
         has_been = plan.stages[row["owner"]]["taken"] == 1.0
         assert has_been or not row["follows"], "a stage follows one that all queries take"

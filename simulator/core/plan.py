@@ -77,9 +77,8 @@ STAGE = np.dtype(
         ("first_shard", np.int64),  # of this stage among all shards of the funnel
         ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i; a guest's: beside it
         ("first_view", np.int64),  # offset of this stage's outstanding counters: balancers x shards x replicas
-        ("first_knot", np.int64),
-        ("knots", np.int64),
-        ("hashed", np.int64),  # 1: candidates fall on shards by hash; 0: evenly, by share
+        ("first_source", np.int64),  # of its sources among those of all stages; and how many, 1 at least
+        ("sources", np.int64),
         ("keep", np.float64),  # candidates handed on at most; inf: all
         ("policy", np.int64),
         ("counts", np.int64),  # by which its tasks are counted as outstanding: its own, or that of who shares replicas
@@ -195,14 +194,16 @@ class System:
     """All of a Plan that is the same in every replication and at every load: stages, their laws, shares and costs."""
 
     stages: NDArray[np.void]  #: (stages,) STAGE
-    laws: NDArray[np.void]  #: (stages * ROLES,) LAW; durations in ns; kind NONE where a stage has none
+    laws: NDArray[np.void]  #: (stages * ROLES, and of further sources,) LAW; durations in ns; kind NONE: there is none
     work_law: NDArray[np.void]  #: (1,) LAW of the work factor; for the theory line
     think_law: NDArray[np.void]  #: (1,) LAW of how long a client thinks, in ns; kind NONE where none waits
     law_parts: NDArray[np.void]  #: (parts of all mixtures,) LAW
     law_points: F8  #: (points of all tables,)
     share: F8  #: (all shards,) each stage's part sums to 1
+    sources: NDArray[np.void]  #: (sources of all stages,) ``sources.SOURCE``: whose candidates and model a shard has
+    source_share: F8  #: (all shards,) each source's part sums to 1; of a stage with one source, as ``share``
     left: I8  #: (all shards,) replicas that take tasks, the first ones: 1 .. replicas of the stage
-    knot_items: F8  #: (all knots,) first knot of each stage is at 0
+    knot_items: F8  #: (all knots,) first knot of each source is at 0
     knot_ns: F8  #: (all knots,) time alone at the knot, overhead included
     knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
     batch_points: F8  #: (preferred and compiled sizes of all stages,)
@@ -224,7 +225,7 @@ class System:
             if isinstance(value, np.ndarray):
                 assert value.flags.c_contiguous and not value.flags.writeable, field.name
         assert len(self.rules) == len(self.stages), "a kernel looks a stage's rule up"
-        assert len(self.left) == len(self.share), "and the replicas of a shard"
+        assert len(self.left) == len(self.share) == len(self.source_share), "and the replicas of a shard"
 
     @property
     def shards(self) -> int:

@@ -123,7 +123,8 @@ def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | N
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
         wholes[WHO, 0] = query
         reals[PREVIOUS, 0] = trace.handed_to(plan, stage, np.array([query]))[0]
-        given = plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share
+        luck = plan.run_row(), plan.laws, plan.law_parts, plan.law_points
+        given = plan.stages, plan.sources, *luck, plan.source_share
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         if stage in been_at:
             won = been_at[stage].astype(np.int32)
@@ -132,7 +133,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | N
         alone_ns[query, :, 0] = reals[ALONE]
         for shard, copy in np.ndindex(shards, int(row["sendings"]) - 1):
             task = int(query), shard, copy + 1, reals[ITEMS, shard], plan.work[query], reals[ALONE, shard]
-            alone_ns[query, shard, copy + 1] = alone_of_copy(*given[:5], *costs, stage, *task)
+            alone_ns[query, shard, copy + 1] = alone_of_copy(*given[:6], *costs, stage, *task)
     return alone_ns
 
 

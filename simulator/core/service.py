@@ -9,6 +9,7 @@ from simulator.core.batching import padded
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import AFTER, F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
+from simulator.core.sources import end_of, has_sources, source_of
 from simulator.core.work import AFTERWARDS, FACTOR, LUCK, RESPONDING, cost_ns, draw_block
 
 
@@ -19,17 +20,29 @@ def service_ns(alone_ns: float, machine_factor: float, task_factor: float) -> in
 
 
 @formula
-def has_own_factor(laws: Rows, stage: int) -> bool:
-    """Whether a task's factor is drawn: a law of the whole time has the spread itself."""
-    is_timed = laws[stage * ROLES + TIME]["kind"] != NONE
-    return not is_timed and sampling.is_drawn(laws, stage * ROLES + TASK)
+def draws_factor(sources: Rows, laws: Rows, source: int) -> bool:
+    """Whether a task's factor is drawn in a source: a law of the whole time has the spread itself."""
+    first = sources[source]["law"]
+    return laws[first + TIME]["kind"] == NONE and sampling.is_drawn(laws, first + TASK)
 
 
 @formula
-def same_factor(laws: Rows, stage: int) -> float:
-    """The factor of every task where none is drawn."""
-    is_timed = laws[stage * ROLES + TIME]["kind"] != NONE
-    return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]
+def same_in_source(sources: Rows, laws: Rows, source: int) -> float:
+    """The factor of every task of a source where none is drawn."""
+    first = sources[source]["law"]
+    return 1.0 if laws[first + TIME]["kind"] != NONE else laws[first + TASK]["a"]
+
+
+@formula
+def has_own_factor(stages: Rows, sources: Rows, laws: Rows, stage: int) -> bool:
+    """Whether tasks of a stage have factors of their own: drawn, or those of its sources."""
+    return has_sources(stages, stage) or draws_factor(sources, laws, stages[stage]["first_source"])
+
+
+@formula
+def same_factor(stages: Rows, sources: Rows, laws: Rows, stage: int) -> float:
+    """The factor of every task where they have none of their own."""
+    return same_in_source(sources, laws, stages[stage]["first_source"])
 
 
 @formula
@@ -40,14 +53,48 @@ def stays_taken(laws: Rows, stage: int) -> bool:
 
 @passage
 def fill_factors(
-    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
+    stages: Rows,
+    sources: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stage: int,
+    queries: int,
+    reals: F8,
+    wholes: I8,
 ) -> None:
     """Fill FACTOR of a block of queries where each task has its own; it overwrites LUCK."""
-    if has_own_factor(laws, stage):
-        shards = stages[stage]["shards"]
-        draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
-        row = stage * ROLES + TASK
-        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
+    if has_own_factor(stages, sources, laws, stage):
+        first, shards, is_drawn = stages[stage]["first_source"], stages[stage]["shards"], False
+        for source in range(first, first + stages[stage]["sources"]):
+            is_drawn = is_drawn or draws_factor(sources, laws, source)
+        if is_drawn:
+            draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
+        if has_sources(stages, stage):
+            fill_by_source(stages, sources, laws, parts, points, stage, queries, reals)
+        else:
+            row = sources[first]["law"] + TASK
+            sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
+
+
+@kernel
+def fill_by_source(
+    stages: Rows, sources: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8
+) -> None:
+    """The same of a stage with several sources, by what each draws with the LUCK of its tasks."""
+    first, shards = stages[stage]["first_source"], stages[stage]["shards"]
+    for source in range(first, first + stages[stage]["sources"]):
+        begin, row = sources[source]["first"], sources[source]["law"] + TASK
+        count = end_of(stages, sources, stage, source) - begin
+        is_drawn, same = draws_factor(sources, laws, source), same_in_source(sources, laws, source)
+        for i in range(queries):
+            here = i * shards + begin
+            if is_drawn:
+                sampling.quantiles(laws, parts, points, row, count, reals[LUCK][here:], reals[FACTOR][here:])
+            else:
+                for task in range(here, here + count):
+                    reals[FACTOR, task] = same
 
 
 @passage
@@ -119,13 +166,47 @@ def draw_one(
 
 
 @passage
-def batch_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, points: F8, stage: int, items: float) -> float:
+def batch_ns(
+    stages: Rows,
+    sources: Rows,
+    knot_items: F8,
+    knot_ns: F8,
+    knot_slope: F8,
+    points: F8,
+    stage: int,
+    shard: int,
+    items: float,
+) -> float:
     """Time alone of a batch of so many effective items in all, float64 ns; ``points``: ``batch_points``."""
-    return cost_ns(stages, knot_items, knot_ns, knot_slope, stage, padded(stages, points, stage, items))
+    source = source_of(stages, sources, stage, shard)
+    return cost_ns(sources, knot_items, knot_ns, knot_slope, source, padded(stages, points, stage, items))
+
+
+@kernel
+def factor_of(
+    stages: Rows,
+    sources: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stage: int,
+    query: int,
+    shard: int,
+    copy: int,
+) -> float:
+    """The factor on the service time of one copy of a task."""
+    source = source_of(stages, sources, stage, shard)
+    if draws_factor(sources, laws, source):
+        row = sources[source]["law"] + TASK
+        return draw_one(run, laws, parts, points, draws.TASK, row, stage, query, shard, copy)
+    return same_in_source(sources, laws, source)
 
 
 @formula
 def service_of(
+    stages: Rows,
+    sources: Rows,
     run: Rows,
     laws: Rows,
     parts: Rows,
@@ -141,9 +222,7 @@ def service_of(
 
     ``slowness``: a factor of its machine, and of how busy that is.
     """
-    factor = same_factor(laws, stage)
-    if has_own_factor(laws, stage):
-        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, copy)
+    factor = factor_of(stages, sources, run, laws, parts, points, stage, query, shard, copy)
     return service_ns(alone_ns, slowness, factor)
 
 

@@ -46,7 +46,7 @@ def replayed(plan: Plan, tasks: Rows, alone_ns: Sequence[F8 | None]) -> tuple[I8
         needs = [
             int(service_ns(besides, slower, 1.0))
             if is_background(name[0])
-            else int(service_of(*luck, stage, *name, slower, alone[name]))
+            else int(service_of(plan.stages, plan.sources, *luck, stage, *name, slower, alone[name]))
             for name, besides in zip(names, alone_ns_of(plan, mine).tolist(), strict=True)
         ]
         found = _at_replica(mine, needs, int(plan.stages[stage]["workers"]), plan.end_ns)

@@ -17,6 +17,7 @@ from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, KEY, NONE, PRIORITY
 from simulator.core.scaling import is_scaled
 from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
+from simulator.core.sources import is_hashed
 from simulator.core.trouble_view import TroubleView
 
 #: Disciplines by which a task of less work may be served before one of more that came earlier.
@@ -88,7 +89,7 @@ class StageView(BatchView, TroubleView):
     @property
     def is_hashed(self) -> bool:
         """Whether candidates fall on shards by hash; else evenly, by share."""
-        return bool(self._number("hashed"))
+        return is_hashed(self.plan.stages, self.plan.sources, self.index)
 
     @property
     def keep(self) -> float:
@@ -288,9 +289,9 @@ class StageView(BatchView, TroubleView):
 
     @property
     def knot_slice(self) -> slice:
-        """The knots of the stage's cost among those of all stages."""
-        first = self._number("first_knot")
-        return slice(first, first + self._number("knots"))
+        """The knots of the stage's cost among those of all stages; of several sources, those of the first."""
+        source = self.plan.sources[self._number("first_source")]
+        return slice(int(source["first_knot"]), int(source["first_knot"] + source["knots"]))
 
     @property
     def share(self) -> F8:

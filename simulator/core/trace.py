@@ -75,5 +75,6 @@ NOT_SAVED = (
     "stage_outcome",
     "answers",
     "batches",
+    "source_answer_ns",
 )
 QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *WINDOW, *NOT_SAVED))

@@ -113,6 +113,7 @@ INVARIANTS = {
             "I81", "S1", "a process sheds attempts beyond its limit, and while its breaker is open, and no others"
         ),
         Invariant("I82", "S1", "who comes beside clients that wait comes when the plan says, and nobody is left out"),
+        Invariant("I83", "S4", "a source has answered when the last of its answers that count is there"),
     )
 }
 

@@ -10,7 +10,8 @@ from simulator.core.batching import is_batched
 from simulator.core.hedging import sends_again
 from simulator.core.jit import kernel, passage
 from simulator.core.laws import sampling
-from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
+from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, TIME, Rows
+from simulator.core.sources import end_of, has_sources
 from simulator.core.split import part
 
 #: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
@@ -37,10 +38,10 @@ FEW = 40
 
 
 @passage
-def cost_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, stage: int, items: float) -> float:
-    """Time alone of a task over ``items`` >= 0 effective items, float64 ns: the stage's piecewise-linear cost."""
-    knot = stages[stage]["first_knot"]
-    end = knot + stages[stage]["knots"]
+def cost_ns(sources: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, source: int, items: float) -> float:
+    """Time alone of a task over ``items`` >= 0 effective items, float64 ns: the source's piecewise-linear cost."""
+    knot = sources[source]["first_knot"]
+    end = knot + sources[source]["knots"]
     while end - knot > 1:  # knot_items[knot] <= items < knot_items[end]
         middle = (knot + end) >> 1
         if knot_items[middle] <= items:
@@ -51,30 +52,59 @@ def cost_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, stage: in
 
 
 @passage
-def depends_on_items(stages: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, stage: int) -> bool:
-    """Whether a stage's time depends on items: it has no law of a time, or a cost of items besides (in a sum)."""
-    knot = stages[stage]["first_knot"]
-    has_cost = stages[stage]["knots"] > 1 or knot_ns[knot] > 0.0 or knot_slope[knot] > 0.0
-    return has_cost or laws[stage * ROLES + TIME]["kind"] == NONE  # type: ignore[no-any-return]
+def depends_on_items(sources: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, source: int) -> bool:
+    """Whether a source's time depends on items: it has no law of a time, or a cost of items besides (in a sum)."""
+    knot = sources[source]["first_knot"]
+    has_cost = sources[source]["knots"] > 1 or knot_ns[knot] > 0.0 or knot_slope[knot] > 0.0
+    return has_cost or laws[sources[source]["law"] + TIME]["kind"] == NONE  # type: ignore[no-any-return]
 
 
 @passage
-def candidates_of(
-    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, query: int, stage: int, previous: float
+def candidates_of_source(
+    sources: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stage: int,
+    source: int,
+    query: int,
+    previous: float,
 ) -> float:
-    """Candidates scored for a query in a stage: the stage's own count, else what earlier stages hand on.
+    """Candidates scored for a query in a source of a stage: its own count, else what earlier stages hand on.
 
-    ``previous``: that. Own counts are drawn, a law of counts; a draw below 0 counts as 0.
+    ``previous``: that. Own counts are drawn, a law of counts, at the place of its first shard; below 0 counts as 0.
     """
-    row = stage * ROLES + CANDIDATES
+    row = sources[source]["law"] + CANDIDATES
     kind = laws[row]["kind"]
     if kind == NONE:
         return previous
     if kind == CONSTANT:
         return max(0.0, laws[row]["a"])  # type: ignore[no-any-return]
-    seed, replication = run[0]["seed"], run[0]["replication"]
-    u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, stage * draws.PLACES, draws.FIRST_COPY)
+    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + sources[source]["first"]
+    u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, place, draws.FIRST_COPY)
     return max(0.0, sampling.quantile(laws, parts, points, row, u))
+
+
+@passage
+def candidates_of(
+    stages: Rows,
+    sources: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    query: int,
+    stage: int,
+    previous: float,
+) -> float:
+    """Candidates scored for a query in a stage: those of all its sources. ``previous``: as above."""
+    first, total = stages[stage]["first_source"], 0.0
+    if not has_sources(stages, stage):
+        return candidates_of_source(sources, run, laws, parts, points, stage, first, query, previous)
+    for source in range(first, first + stages[stage]["sources"]):
+        total += candidates_of_source(sources, run, laws, parts, points, stage, source, query, previous)
+    return total
 
 
 @passage
@@ -103,41 +133,53 @@ def draw_block(run: Rows, stream: int, stage: int, queries: int, shards: int, wh
 
 
 @kernel
-def fill_items(stages: Rows, run: Rows, share: F8, query: int, stage: int, candidates: float, items: F8) -> None:
-    """Fill ``items`` with a query's candidates on each shard: by share, or by hash."""
-    first = stages[stage]["first_shard"]
-    shards = stages[stage]["shards"]
-    if stages[stage]["hashed"] == 0:
+def fill_items(
+    sources: Rows, run: Rows, share: F8, query: int, place: int, source: int, candidates: float, items: F8
+) -> None:
+    """Fill ``items`` with a query's candidates on each shard of a source: by share, or by hash.
+
+    ``share``: of these shards in the source; ``place``: of the first of them.
+    """
+    shards = items.shape[0]
+    if sources[source]["hashed"] == 0:
         for shard in range(shards):
-            items[shard] = candidates * share[first + shard]
+            items[shard] = candidates * share[shard]
         return
     seed, replication = run[0]["seed"], run[0]["replication"]
-    draws.first_block(seed, replication, draws.SPLIT, query, stage * draws.PLACES, shards, items)
+    draws.first_block(seed, replication, draws.SPLIT, query, place, shards, items)
     left = rules.round_ns(candidates)
     share_left = 1.0
     for shard in range(shards):
         fell = left
         if shard + 1 < shards:
-            chance = share[first + shard] / share_left if share_left > 0.0 else 0.0
+            chance = share[shard] / share_left if share_left > 0.0 else 0.0
             fell = part(left, chance, items[shard])
         left -= fell
-        share_left -= share[first + shard]
+        share_left -= share[shard]
         items[shard] = float(fell)
 
 
 @kernel
 def fill_part(
-    stages: Rows, run: Rows, share: F8, stage: int, candidates: float, items: F8, reals: F8, wholes: I8
+    sources: Rows,
+    run: Rows,
+    share: F8,
+    place: int,
+    source: int,
+    candidates: float,
+    items: F8,
+    reals: F8,
+    wholes: I8,
 ) -> None:
     """The same where some shards take part, TAKES, by their shares among these: of a block of one query."""
-    first, shards, whole = stages[stage]["first_shard"], stages[stage]["shards"], reals[TAKING, 0]
-    if stages[stage]["hashed"] == 0:
+    shards, whole = items.shape[0], reals[TAKING, 0]
+    if sources[source]["hashed"] == 0:
         for shard in range(shards):
-            mine = share[first + shard] * wholes[TAKES, shard]
+            mine = share[shard] * wholes[TAKES, shard]
             items[shard] = candidates * (mine / whole) if whole > 0.0 else 0.0
         return
     seed, replication = run[0]["seed"], run[0]["replication"]
-    draws.first_block(seed, replication, draws.SPLIT, wholes[WHO, 0], stage * draws.PLACES, shards, items)
+    draws.first_block(seed, replication, draws.SPLIT, wholes[WHO, 0], place, shards, items)
     left, last = rules.round_ns(candidates), 0
     for shard in range(shards):
         if wholes[TAKES, shard] == 1:
@@ -147,10 +189,10 @@ def fill_part(
         if wholes[TAKES, shard] == 1:
             fell = left
             if shard != last:
-                chance = share[first + shard] / whole if whole > 0.0 else 0.0
+                chance = share[shard] / whole if whole > 0.0 else 0.0
                 fell = part(left, chance, items[shard])
             left -= fell
-            whole -= share[first + shard]
+            whole -= share[shard]
         items[shard] = float(fell)
 
 
@@ -163,6 +205,7 @@ def looks_at_items(stages: Rows, stage: int) -> bool:
 @kernel
 def work_of_block(
     stages: Rows,
+    sources: Rows,
     run: Rows,
     laws: Rows,
     parts: Rows,
@@ -181,48 +224,101 @@ def work_of_block(
 
     Parameters
     ----------
-    stages, run, laws, parts, points, share, knot_items, knot_ns, knot_slope
-        Of the Plan.
+    stages, sources, run, laws, parts, points, share, knot_items, knot_ns, knot_slope
+        Of the Plan; ``share``: in the source.
     stage, queries
         Where; of the block, whose WHO, NAME and PLACE are filled, and PREVIOUS: candidates that are handed on to it.
     factors
         (queries of the run,) work factors, or (1,) where all have the same.
     reals, wholes
-        Scratch, see their rows. FACTOR is overwritten.
+        Scratch, see their rows. LUCK and FACTOR are overwritten.
     """
-    shards = stages[stage]["shards"]
-    time_row = stage * ROLES + TIME
-    is_timed = laws[time_row]["kind"] != NONE
-    has_cost = depends_on_items(stages, laws, knot_ns, knot_slope, stage)
-    last_factor = factors.shape[0] - 1
-    alone_ns, time_ns = reals[ALONE], reals[FACTOR]
+    first, shards, is_drawn = stages[stage]["first_source"], stages[stage]["shards"], False
+    for source in range(first, first + stages[stage]["sources"]):
+        is_drawn = is_drawn or sampling.is_drawn(laws, sources[source]["law"] + TIME)
     for i in range(queries):
-        reals[SCORED, i] = candidates_of(stages, run, laws, parts, points, wholes[WHO, i], stage, reals[PREVIOUS, i])
+        reals[SCORED, i] = candidates_of(
+            stages, sources, run, laws, parts, points, wholes[WHO, i], stage, reals[PREVIOUS, i]
+        )
+    if is_drawn:
+        draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
+    for source in range(first, first + stages[stage]["sources"]):
+        work_of_source(
+            stages,
+            sources,
+            run,
+            laws,
+            parts,
+            points,
+            share,
+            knot_items,
+            knot_ns,
+            knot_slope,
+            stage,
+            source,
+            queries,
+            factors,
+            reals,
+            wholes,
+        )
+
+
+@kernel
+def work_of_source(
+    stages: Rows,
+    sources: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    share: F8,
+    knot_items: F8,
+    knot_ns: F8,
+    knot_slope: F8,
+    stage: int,
+    source: int,
+    queries: int,
+    factors: F8,
+    reals: F8,
+    wholes: I8,
+) -> None:
+    """Fill ALONE and ITEMS of the tasks of one source; the rest is as above, with SCORED, and LUCK of times."""
+    shards, first = stages[stage]["shards"], sources[source]["first"]
+    count, time_row = end_of(stages, sources, stage, source) - first, sources[source]["law"] + TIME
+    is_timed = laws[time_row]["kind"] != NONE
+    has_cost = depends_on_items(sources, laws, knot_ns, knot_slope, source)
+    last_factor, place = factors.shape[0] - 1, stage * draws.PLACES + first
+    before = stages[stage]["first_shard"] + first
+    mine = share[before : before + count]
+    alone_ns, time_ns = reals[ALONE], reals[FACTOR]
     if has_cost:
         for i in range(queries):
-            here = i * shards
-            items = alone_ns[here : here + shards]
+            here, who, scored = i * shards + first, wholes[WHO, i], reals[SCORED, i]
+            items = alone_ns[here : here + count]
+            if has_sources(stages, stage):
+                scored = candidates_of_source(sources, run, laws, parts, points, stage, source, who, reals[PREVIOUS, i])
             if stages[stage]["follows"] == 1 and reals[TAKING, i] < 1.0:
-                fill_part(stages, run, share, stage, reals[SCORED, i], items, reals, wholes)
+                fill_part(sources, run, mine, place, source, scored, items, reals, wholes)
             else:
-                fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
-            factor = factors[min(wholes[WHO, i], last_factor)]
+                fill_items(sources, run, mine, who, place, source, scored, items)
+            factor = factors[min(who, last_factor)]
             if looks_at_items(stages, stage):
-                for shard in range(shards):
+                for shard in range(count):
                     reals[ITEMS, here + shard] = items[shard] * factor
-            for shard in range(shards):
-                items[shard] = cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items[shard] * factor)
+            for shard in range(count):
+                items[shard] = cost_ns(sources, knot_items, knot_ns, knot_slope, source, items[shard] * factor)
     if is_timed:
-        if sampling.is_drawn(laws, time_row):
-            draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
-        sampling.quantiles(laws, parts, points, time_row, queries * shards, reals[LUCK], time_ns)
+        if count == shards:
+            sampling.quantiles(laws, parts, points, time_row, queries * shards, reals[LUCK], time_ns)
         for i in range(queries):
-            here = i * shards
+            here = i * shards + first
             factor = factors[min(wholes[WHO, i], last_factor)]
-            alone, time = alone_ns[here : here + shards], time_ns[here : here + shards]
+            alone, time = alone_ns[here : here + count], time_ns[here : here + count]
+            if count < shards:
+                sampling.quantiles(laws, parts, points, time_row, count, reals[LUCK][here:], time)
             if has_cost:
-                for shard in range(shards):
+                for shard in range(count):
                     alone[shard] = alone[shard] + time[shard] * factor
             else:
-                for shard in range(shards):
+                for shard in range(count):
                     alone[shard] = time[shard] * factor

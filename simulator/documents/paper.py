@@ -197,12 +197,30 @@ class Model(Costs, OfSum):
     """The model of a stage."""
 
 
-class StageEstimate(StageOnPaper):
+class SourceEstimate(TypedDict):
+    """One of the sources of a stage, by arithmetic, and what its model does."""
+
+    name: str  #: of the source
+    candidates: float  #: scored for a query, over its shards
+    service_s: MeanAndMax  #: mean service time of its shards
+    demand: MeanAndMax  #: on its replicas: offered load over what their workers can do; may exceed 1
+    shards: int  #: of the source
+    items_per_shard: float  #: of one query
+    model: Model  #: what it does and takes
+
+
+class OfModels(TypedDict, total=False):
+    """What does the work of a stage: its model, or its sources, of which each has one."""
+
+    model: Model  #: what it does and takes
+    sources: list[SourceEstimate]  #: in their order
+
+
+class StageEstimate(StageOnPaper, OfModels):
     """One stage, by arithmetic, and what its model does."""
 
     shards: int  #: of the stage
     items_per_shard: float  #: of one query
-    model: Model  #: what it does and takes
 
 
 class Estimate(parts.Head, Arithmetic):

@@ -117,14 +117,20 @@ class Verdict(TypedDict):
     reason: NotRequired[str]  #: why it is inconclusive, or what decided it in place of the sample
 
 
-class StageMachines(TypedDict):
-    """The machines of one stage."""
+class SourceMachines(TypedDict):
+    """The machines of one source of a stage, or of a stage."""
 
-    name: str  #: of the stage
-    machines: int  #: of the stage; of one that is scaled as many as there may be
+    name: str  #: of it
+    machines: int  #: of it; of a stage that is scaled as many as there may be
     usd_per_h: float | None  #: null: not priced
     power_w: float | None  #: null: not given
     provided_ratio: NotRequired[float]  #: of a stage that is scaled: the part that served and is paid for
+
+
+class StageMachines(SourceMachines):
+    """The machines of one stage."""
+
+    sources: NotRequired[list[SourceMachines]]  #: those of each of its sources, if it has any
 
 
 class Money(TypedDict):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from simulator.documents import paper, parts
+from simulator.documents import paper, parts, sources
 from simulator.documents.marks import OneOf, Says
 
 #: What is said of a run as a whole.
@@ -159,6 +159,7 @@ class Merging(Housed, total=False):
     taken_ratio: parts.Interval  #: of the queries that came to it, where not all take it; its figures are of these
     hit_ratio: parts.Interval  #: of the queries that took it, those whose answer its cache had; tasks are of the others
 
+    sources: list[sources.Source]  #: its sources, where it has several
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
     gather: Gathering  #: its answers

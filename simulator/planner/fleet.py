@@ -1,10 +1,13 @@
 """What the fleet of a scenario is: machines, their price and power, and what a query costs of both."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from simulator.documents import parts
-from simulator.scenario import Scenario, autoscale
+from simulator.scenario import Scenario, Stage, autoscale
 from simulator.scenario.colocated import has_own_machines
 
 S_PER_H = 3600.0
@@ -19,10 +22,17 @@ class StageFleet:
     usd_per_h: float | None
     power_w: float | None
     provided: float | None = None  #: the part of them that is paid for, where an autoscaler says so
+    sources: tuple[StageFleet, ...] = ()  #: those of each of its sources, if it has any
 
-    def to_dict(self) -> parts.StageMachines:
-        """As a part of a document."""
-        said: parts.StageMachines = {
+    def with_sources(self) -> parts.StageMachines:
+        """As the reference of documents lays out."""
+        if not self.sources:
+            return cast("parts.StageMachines", self.to_dict())
+        return {**self.to_dict(), "sources": [one.to_dict() for one in self.sources]}
+
+    def to_dict(self) -> parts.SourceMachines:
+        """The same without its sources."""
+        said: parts.SourceMachines = {
             "name": self.name,
             "machines": self.machines,
             "usd_per_h": self.usd_per_h,
@@ -54,7 +64,7 @@ class Fleet:
         powers = [stage.power_w for stage in self.stages if stage.power_w is not None]
         return sum(powers) if len(powers) == len(self.stages) else None
 
-    def served(self, provided: Mapping[int, float]) -> "Fleet":
+    def served(self, provided: Mapping[int, float]) -> Fleet:
         """The same with price and power of the stages that are scaled, by index, for the part that served."""
 
         def part_of(figure: float | None, part: float) -> float | None:
@@ -91,19 +101,30 @@ class Fleet:
             "power_w": power_w,
             "usd_per_million_queries": per_million,
             "queries_per_joule": queries_per_joule,
-            "stages": [stage.to_dict() for stage in self.stages],
+            "stages": [stage.with_sources() for stage in self.stages],
         }
+
+
+def _of_fleet(stage: Stage, scenario: Scenario) -> StageFleet:
+    """The machines of a source, or of a stage that has none."""
+    machines = stage.machines if has_own_machines(stage) else 0  # those of the stage on which it runs
+    spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
+    price = None if spec is None or spec.price is None else machines * spec.price
+    power = None if spec is None or spec.power is None else machines * spec.power
+    return StageFleet(stage.name, machines, price, power)
 
 
 def fleet(scenario: Scenario) -> Fleet:
     """The machines that a scenario takes."""
     stages = []
     for stage in scenario.stages:
-        machines = stage.machines if has_own_machines(stage) else 0  # those of the stage on which it runs
-        spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
-        price = None if spec is None or spec.price is None else machines * spec.price
-        power = None if spec is None or spec.power is None else machines * spec.power
-        stages.append(StageFleet(stage.name, machines, price, power))
+        each = [_of_fleet(one, scenario) for one in stage.fleets]
+        prices = [one.usd_per_h for one in each if one.usd_per_h is not None]
+        powers = [one.power_w for one in each if one.power_w is not None]
+        price = sum(prices) if len(prices) == len(each) else None
+        power = sum(powers) if len(powers) == len(each) else None
+        sources = tuple(each) if stage.sources is not None else ()
+        stages.append(StageFleet(stage.name, sum(one.machines for one in each), price, power, sources=sources))
     return Fleet(tuple(stages))
 
 

@@ -1,6 +1,7 @@
 """From a Scenario to its System: names become indices, seconds become nanoseconds, models become tables."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,9 +26,10 @@ from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law
+from simulator.core.sources import SourceParts
 from simulator.models import CostModel, base
 from simulator.planner.classes import classes_of, work_law
-from simulator.scenario import Scenario, Stage, optional, runs_on, sharing
+from simulator.scenario import Scenario, Stage, optional, runs_on, sharing, sources
 from simulator.scenario.batching import Batching
 from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
@@ -48,7 +50,7 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     parts: list[StageParts] = []
     for index, (stage, candidates) in enumerate(zip(scenario.stages, optional.handed(scenario.stages), strict=True)):
         if replication is not None:
-            stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
+            stage = _sampled(stage, scenario.run.seed, replication, index)
         is_first = optional.has_nobody_before(scenario.stages, index)
         part, owner = stage_parts(stage, scenario, is_first, candidates), runs_on.owner_of(scenario.stages, index)
         home = home_of(scenario.stages, index)
@@ -60,27 +62,34 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     return classes.with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
 
-def _uniforms(seed: int, replication: int, stage: int, count: int) -> plan.F8:
-    """Luck of a stage's calibration, (count,)."""
+def _sampled(stage: Stage, seed: int, replication: int, index: int) -> Stage:
+    """A stage as it is in one replication, if a model of its draws measurements again."""
+    fleets = [
+        fleet.sampled(partial(_uniforms, seed, replication, index, place)) for place, fleet in enumerate(stage.fleets)
+    ]
+    if stage.sources is None:
+        return fleets[0]
+    given = [{"given_model": fleet.given_model} for fleet in fleets]
+    sources = [one.model_copy(update=model) for one, model in zip(stage.sources, given, strict=True)]
+    return stage.model_copy(update={"sources": tuple(sources)})
+
+
+def _uniforms(seed: int, replication: int, stage: int, source: int, count: int) -> plan.F8:
+    """Luck of a calibration, of a source of a stage, (count,)."""
     u = np.empty(count)
-    draws.first_block(seed, replication, draws.CALIBRATION, 0, stage * draws.PLACES, count, u)
+    draws.first_block(seed, replication, draws.CALIBRATION, source, stage * draws.PLACES, count, u)
     return u
 
 
 def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidates: float) -> StageParts:
-    """One stage in nanoseconds and numbers; ``mean_candidates``: about how many it is given for a query.
+    """One stage in nanoseconds and numbers; ``mean_candidates``: about how many it scores for a query.
 
     ``is_first``: some query is handed none.
     """
-    model = stage.cost_model(scenario.hardware)
-    timed = model.law
-    candidates = Law.none() if stage.candidates is None else stage.candidates.law
-    if is_first and stage.candidates is None:
-        candidates = ONE  # a model of kind time does not ask
-    pieces = model.pieces()
-    knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
+    items = zip(stage.fleets, sources.items_of_fleets(stage.fleets, mean_candidates), strict=True)
+    own = [_of_fleet(fleet, scenario, is_first, each) for fleet, each in items]
     return StageParts(
-        share=stage.shares,
+        **(own[0] if stage.sources is None else _in_all(stage, own)),
         taken=optional.taken_by(stage),
         cache=None if stage.cache is None else stage.cache.part,
         replicas=stage.replicas,
@@ -88,14 +97,8 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         workers=stage.workers // stage.threads,
         threads=stage.threads,
         idle=stage.workers % stage.threads,
-        knots=knots or [(0.0, 0.0, 0.0)],
-        time=Law.none() if timed is None else timed.scaled(NS_PER_S),
-        task=_task_factor(stage, model, mean_candidates / stage.shards),
-        machine=stage.variability.machine.law,
         response=_in_ns(stage.network.response.law),
         after=Law.none() if stage.after_answer is None else _in_ns(stage.after_answer.law),
-        candidates=candidates,
-        hashed=stage.split == "hashed",
         keep=math.inf if stage.keep is None else float(stage.keep),
         policy=_policy(stage.routing),
         follows=stage.routing.policy == SAME,
@@ -121,6 +124,30 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         **_batching(stage.batching),
         **_gathering(stage),
     )
+
+
+def _in_all(stage: Stage, own: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a stage with sources says, by what these say."""
+    return {"share": stage.shares, "sources": [SourceParts(**one) for one in own]}
+
+
+def _of_fleet(fleet: Stage, scenario: Scenario, is_first: bool, items: float) -> dict[str, Any]:
+    """What a source says, or a stage that has none; ``items``: about how many a shard has, on average."""
+    model = fleet.cost_model(scenario.hardware)
+    candidates = Law.none() if fleet.candidates is None else fleet.candidates.law
+    if is_first and fleet.candidates is None:
+        candidates = ONE  # a model of kind time does not ask
+    pieces = model.pieces()
+    knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
+    return {
+        "share": fleet.shares,
+        "candidates": candidates,
+        "hashed": fleet.split == "hashed",
+        "knots": knots or [(0.0, 0.0, 0.0)],
+        "time": Law.none() if model.law is None else model.law.scaled(NS_PER_S),
+        "task": _task_factor(fleet, model, items),
+        "machine": fleet.variability.machine.law,
+    }
 
 
 def _refusing(queue: Queue | None) -> dict[str, Any]:

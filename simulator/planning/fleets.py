@@ -12,12 +12,12 @@ from simulator.core.stage_view import company_of, stage_views
 from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Refusals, Setting, varied
-from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why, without_zone
+from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why, heaviest, without_zone
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.colocated import home_of
 from simulator.scenario.grid import Named
-from simulator.scenario.machines import heaviest_machine, without_a_zone
+from simulator.scenario.machines import without_a_zone
 from simulator.scenario.slo import Objective
 
 #: What may be searched: what a fleet is made of.
@@ -177,7 +177,7 @@ class Fleets:
             misfits.setdefault(int(path[1]), message)
         homes = [home_of(scenario.stages, index) for index in range(len(scenario.stages))]
         bare = {homes[at] for at, stage in enumerate(scenario.stages) if min(stage.replica_counts) == 1}
-        lost = {at: heaviest_machine(scenario.stages[at]) for at in sorted(set(homes) - bare)}
+        lost = {at: heaviest(scenario, at) for at in sorted(set(homes) - bare)}
         plans = Plans.of(scenario)
         own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if theory.has_drawn_machines(own) else 1)
@@ -293,7 +293,8 @@ def _setting(value: object) -> Setting:
 
 def _stage_of(path: str, scenario: Scenario) -> int | None:
     """The only stage that a value touches; None: it may touch all."""
-    match = re.fullmatch(r"stages(?:\.([^.\[]+)|\[(\d+)\])\.(\w+)(?:[.\[].*)?", path)
+    source = r"(?:sources(?:\.[^.\[]+|\[\d+\])\.)?"
+    match = re.fullmatch(rf"stages(?:\.([^.\[]+)|\[(\d+)\])\.{source}(\w+)(?:[.\[].*)?", path)
     if match is None or match[3] not in OWN:
         return None
     if match[2] is not None:

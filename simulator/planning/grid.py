@@ -211,7 +211,7 @@ def unheeded(scenario: Scenario, grid: Grid) -> list[str]:
     for stage in scenario.stages:
         own = [parameter for parameter in grid.parameters if parameter.path.split(".")[:2] == ["stages", stage.name]]
         keys = dict.fromkeys(key for parameter in own for key in _differing(parameter))
-        if stage.model.depends_on_items() or not _OF_MODEL.isdisjoint(keys):
+        if any(one.model.depends_on_items() for one in stage.fleets) or not _OF_MODEL.isdisjoint(keys):
             continue
         for key in dict.fromkeys(key.partition(".")[0] for key in keys):
             if key in _OF_ITEMS:

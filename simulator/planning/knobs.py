@@ -66,30 +66,9 @@ def _of_class(one: Mapping[str, Any], is_heavier: bool) -> Iterator[Knob]:
 def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Knob]:
     """``owner``: the stage that has the replicas, whose knobs are those of replicas and queues."""
     name, path = stage["name"], f"stages.{stage['name']}"
-    for key, where, now in _counts(stage) if owner is stage else ():
-        more = max(now + 1, round(now * (1 + CHANGE)))
-        more += -more % int(stage.get("threads", 1)) if key == "workers" else 0
-        yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
-    for key in ("candidates", "keep", "skew"):
-        if stage.get(key):
-            less = scaled_law(stage[key], 1 - CHANGE)
-            if less is not None:
-                said = f"x {1 - CHANGE:g}" if isinstance(less, Mapping) else f"{stage[key]:,} -> {_grouped(less)}"
-                yield Knob(f"{name}: {key}", said, ((f"{path}.{key}", text(less)),))
-    sets, change = _cheaper(f"{path}.model", stage["model"])
-    if sets:
-        yield Knob(f"{name}: {change[0]}", change[1], sets)
-    spreads = {
-        "candidates": (f"{path}.candidates", stage.get("candidates")),
-        **{f"{role}s": (f"{path}.variability.{role}", stage["variability"].get(role)) for role in ("task", "machine")},
-        "times": (f"{path}.model.law", stage["model"].get("law") if stage["model"]["kind"] == "time" else None),
-        "times after answers": (f"{path}.after_answer", stage.get("after_answer")),
-        "background times": (f"{path}.background.time", stage.get("background", {}).get("time")),
-    }
-    for what, (where, law) in spreads.items():
-        less = narrower(where, law)
-        if less is not None:
-            yield Knob(f"{name}: spread of {what}", *less)
+    for source in stage.get("sources", ()):
+        yield from _of_fleet(f"{name}: {source['name']}", f"{path}.sources.{source['name']}", source)
+    yield from _of_fleet(name, path, stage, has_replicas=owner is stage)
     slope = scaled(stage["interference"]["slope"], 1 - CHANGE) if "slope" in stage.get("interference", {}) else None
     if slope is not None:
         sets = ((f"{path}.interference.slope", slope),)
@@ -113,7 +92,7 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
         least = int(wanted) if str(wanted).isdecimal() else 1
         yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out", stage["fan_out"], least)
     if "gather" in stage:
-        shards = int(owner.get("shards", len(owner.get("shares", [0]))))
+        shards = sum(int(one.get("shards", len(one.get("shares", [0])))) for one in owner.get("sources", [owner]))
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage["gather"], shards)
     yield from _besides(name, path, stage)
     if stage["merge"]["workers"]:
@@ -121,9 +100,38 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
         yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))
     for part, keys in (("network", ("request", "send", "response")), ("merge", ("time", "per_response"))):
         parts = [(f"{path}.{part}.{key}", scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
-        sets = tuple((where, text(value)) for where, value in parts if value is not None)
-        if sets:
-            yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
+        shorter = tuple((where, text(value)) for where, value in parts if value is not None)
+        if shorter:
+            yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", shorter)
+
+
+def _of_fleet(name: str, path: str, fleet: Mapping[str, Any], *, has_replicas: bool = True) -> Iterator[Knob]:
+    """How large it is, what it scores, what that costs, and what differs: of a stage, or one of its sources."""
+    for key, where, now in _counts(fleet) if has_replicas else ():
+        more = max(now + 1, round(now * (1 + CHANGE)))
+        more += -more % int(fleet.get("threads", 1)) if key == "workers" else 0
+        yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
+    for key in ("candidates", "keep", "skew"):
+        if fleet.get(key):
+            less = scaled_law(fleet[key], 1 - CHANGE)
+            if less is not None:
+                said = f"x {1 - CHANGE:g}" if isinstance(less, Mapping) else f"{fleet[key]:,} -> {_grouped(less)}"
+                yield Knob(f"{name}: {key}", said, ((f"{path}.{key}", text(less)),))
+    model, varied = fleet.get("model", {"kind": ""}), fleet.get("variability", {})
+    cheaper, (what, change) = _cheaper(f"{path}.model", model)
+    if cheaper:
+        yield Knob(f"{name}: {what}", change, cheaper)
+    spreads = {
+        "candidates": (f"{path}.candidates", fleet.get("candidates")),
+        **{f"{role}s": (f"{path}.variability.{role}", varied.get(role)) for role in ("task", "machine")},
+        "times": (f"{path}.model.law", model.get("law") if model["kind"] == "time" else None),
+        "times after answers": (f"{path}.after_answer", fleet.get("after_answer")),
+        "background times": (f"{path}.background.time", fleet.get("background", {}).get("time")),
+    }
+    for of, (where, law) in spreads.items():
+        narrow = narrower(where, law)
+        if narrow is not None:
+            yield Knob(f"{name}: spread of {of}", *narrow)
 
 
 def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
@@ -151,14 +159,15 @@ def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
 def _counts(stage: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """What there is a number of: shards, replicas, of each group of shards that has its own, and workers.
 
-    Of a stage on the machines of another there are as many as these.
+    Of a stage with sources there are workers, and the rest of each of these; of one on the machines of another as many
+    as these.
     """
     if "colocate" in stage:
         yield "workers", "workers", int(stage["workers"])
         return
     if "shards" in stage and "shares" not in stage:
         yield "shards", "shards", int(stage["shards"])
-    replicas = stage["replicas"]
+    replicas = stage.get("replicas")
     if isinstance(replicas, Mapping):
         yield "replicas", "replicas.default", int(replicas["default"])
         hot = replicas["hot"]
@@ -166,9 +175,10 @@ def _counts(stage: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
         for place, group in enumerate(hot if several else [hot]):
             at = f"hot[{place}]" if several else "hot"
             yield f"replicas of {_named(group['shards'])}", f"replicas.{at}.replicas", int(group["replicas"])
-    elif "autoscale" not in stage:  # else they are those at the beginning: the load asks for others
+    elif "autoscale" not in stage and replicas is not None:  # scaled, they are those at the beginning
         yield "replicas", "replicas", int(replicas)
-    yield "workers", "workers", int(stage["workers"])
+    if "workers" in stage:
+        yield "workers", "workers", int(stage["workers"])
 
 
 def _named(shards: str | Sequence[int]) -> str:
@@ -180,6 +190,8 @@ def _named(shards: str | Sequence[int]) -> str:
 
 
 def _most_replicas(stage: Mapping[str, Any]) -> int:
+    if "sources" in stage:
+        return max(_most_replicas(source) for source in stage["sources"])
     given = Replicas.model_validate(stage["replicas"]) if isinstance(stage["replicas"], Mapping) else None
     if given is None:
         return int(stage["replicas"])
@@ -296,8 +308,8 @@ def _cheaper(path: str, model: Mapping[str, Any]) -> tuple[tuple[tuple[str, str]
 
 def _of_machine(name: str, hardware: Mapping[str, Any], scenario: Scenario) -> Iterator[Knob]:
     """Speed of a machine, where some model of a stage on it is counted by its shape."""
-    used = [stage for stage in scenario.stages if stage.hardware == name]
-    if not any(stage.model.depends_on_hardware() for stage in used):
+    used = [fleet for stage in scenario.stages for fleet in stage.fleets if fleet.hardware == name]
+    if not any(fleet.model.depends_on_hardware() for fleet in used):
         return
     keys = ("flops", "memory_bandwidth", "random_access_bandwidth")
     speeds = [(f"hardware.{name}.{key}", scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]

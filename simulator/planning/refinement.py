@@ -111,7 +111,7 @@ class Refinement:
         return Effort(replications, each)
 
     def _only_replications_count(self) -> bool:
-        return any(not stage.variability.machine.law.is_constant() for stage in self.scenario.stages)
+        return any(stage.draws_machines for stage in self.scenario.stages)
 
     def _begin(self, effort: Effort) -> None:
         prober = Prober(self.plans, effort, self.execution, self.budget)

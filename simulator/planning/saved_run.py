@@ -298,6 +298,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             provided=columns[PROVIDED][1:, columns[PROVIDED][0] == number[first]],
             stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what came of each stage
             answers=np.zeros((0, len(measured)), dtype=np.int64),
+            source_answer_ns=np.zeros((0, len(measured)), dtype=np.int64),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone
             task_table=None,
             background_table=None,

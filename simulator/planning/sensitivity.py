@@ -146,8 +146,10 @@ def _of_workers(scenario: Scenario, turned: Sequence[turning.Knob]) -> Iterator[
     for stage in scenario.stages:
         if stage.threads > 1:
             yield f"{stage.name}: threads: more of them end a task sooner and serve fewer at once: sweep them"
-        if stage.hardware and stage.model.depends_on_hardware() and f"{stage.name}: workers" in names:
-            theirs = f"{stage.name}: workers: flops and bandwidths of {stage.hardware} are those of one worker"
+        for one in stage.fleets if f"{stage.name}: workers" in names else ():
+            if not (one.hardware and one.model.depends_on_hardware()):
+                continue
+            theirs = f"{stage.name}: workers: flops and bandwidths of {one.hardware} are those of one worker"
             yield f"{theirs}, so one more brings its own; where workers share a machine's, lower them as well"
 
 

@@ -206,7 +206,7 @@ class Sizing(Shown):
 
     def _more(self) -> str:
         """What tells more: where machines are drawn for each replication, their number."""
-        drawn = any(not stage.variability.machine.law.is_constant() for stage in self.search.scenario.stages)
+        drawn = any(stage.draws_machines for stage in self.search.scenario.stages)
         return "--replications (machines differ between them)" if drawn else "--queries"
 
     def _notes(self) -> list[str]:

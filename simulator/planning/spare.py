@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from simulator import theory
 from simulator.base.errors import ArgumentError, Problem, ScenarioError
 from simulator.documents import size
 from simulator.planner import load
+from simulator.planner.plans import Plans
 from simulator.scenario import Scenario
 from simulator.scenario.colocated import has_own_machines, lose_alike, together
 from simulator.scenario.machines import heaviest_machine, without_a_zone, zones_of
@@ -40,8 +42,16 @@ class Condition:
         if self.factor != 1:
             scenario = scenario.with_scale(scenario.load.scale * self.factor)
         if self.lost is not None:
-            scenario = scenario.with_lost({self.lost: heaviest_machine(scenario.stages[self.lost])})
+            scenario = scenario.with_lost({self.lost: heaviest(scenario, self.lost)})
         return without_zone(scenario) if self.is_zone_gone else scenario
+
+
+def heaviest(scenario: Scenario, stage: int) -> int:
+    """The machine of a stage whose loss is the worst; of one with sources, of which a query takes most of the time."""
+    one = scenario.stages[stage]
+    if one.sources is None:
+        return heaviest_machine(one)
+    return heaviest_machine(one, theory.shard_services_s(Plans.of(scenario).outline(rate_per_s=1.0), stage))
 
 
 def without_zone(scenario: Scenario) -> Scenario:

@@ -15,24 +15,15 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
     """Paper and pencil (the document of ``shardsim estimate --format json``) as text."""
     rows, costs, calls = [], [], []
     for stage in estimate["stages"]:
-        rows.append(
-            [
-                stage["name"],
-                str(stage["shards"]),
-                format_count(stage["candidates"]),
-                format_count(stage["items_per_shard"]),
-                duration(stage["service_s"]["mean"]),
-                duration(stage["service_s"]["max"]),
-                ratio(stage["demand"]["mean"]),
-                ratio(stage["demand"]["max"]),
-            ]
-        )
+        rows.append([stage["name"], *_sizes(stage)])
         if "mergers" in stage:
             service, demand = duration(stage["mergers"]["service_s"]), ratio(stage["mergers"]["demand"])
             rows.append([f"{stage['name']} mergers", str(stage["mergers"]["count"]), "", "", service, "", demand, ""])
-        costs.append(_costs(stage["name"], stage["model"]))
-        calls.append(_call(stage["name"], stage["model"]))
-        calls += [_call(f"  {part['kind']}", part) for part in stage["model"].get("parts", [])]
+        rows += [[f"  {source['name']}", *_sizes(source)] for source in stage.get("sources", [])]
+        for name, model in _models(stage):
+            costs.append(_costs(name, model))
+            calls.append(_call(name, model))
+            calls += [_call(f"  {part['kind']}", part) for part in model.get("parts", [])]
     columns = ["stage", "shards", "candidates", "items/shard", "service", "slowest shard", "mean demand", "demand"]
     order = ["stage", "model", "inference", "a query", "training", "once"]
     call = ["one call", "items", "FLOP", "bytes", "bound by", "takes", "each further item"]
@@ -67,6 +58,25 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
     return rendered([*shown, "", training, *notes(estimate["notes"])], width, color)
 
 
+def _sizes(fleet: paper.StageEstimate | paper.SourceEstimate) -> list[str]:
+    """A row of a stage, or of a source of one, behind its name."""
+    return [
+        str(fleet["shards"]),
+        format_count(fleet["candidates"]),
+        format_count(fleet["items_per_shard"]),
+        duration(fleet["service_s"]["mean"]),
+        duration(fleet["service_s"]["max"]),
+        ratio(fleet["demand"]["mean"]),
+        ratio(fleet["demand"]["max"]),
+    ]
+
+
+def _models(stage: paper.StageEstimate) -> list[tuple[str, paper.Model]]:
+    """Its model, behind its name; of a stage with sources that of each."""
+    own = [(stage["name"], stage["model"])] if "model" in stage else []
+    return own + [(f"{stage['name']} {source['name']}", source["model"]) for source in stage.get("sources", [])]
+
+
 def _law(item: paper.Prediction) -> list[str]:
     """A row: a figure that a law says."""
     value = "infinite" if item["value_s"] is None else duration(item["value_s"])
@@ -90,10 +100,10 @@ def _batches(stages: list[paper.StageEstimate]) -> list[Any]:
     """What batches take, of the stages that make some."""
     rows = []
     for stage in stages:
-        for one in stage["model"].get("batches", []):
+        for name, one in [(name, one) for name, model in _models(stage) for one in model.get("batches", [])]:
             tasks, took_s = one["tasks"], one["seconds"]
             each = [str(tasks), format_count(one["items"]), duration(took_s), duration(took_s / tasks)]
-            rows.append([stage["name"], *each, rate(tasks / took_s if took_s else None)])
+            rows.append([name, *each, rate(tasks / took_s if took_s else None)])
     return ["", table(["batches of", "tasks", "items", "takes", "a task", "one worker"], rows, 1)] if rows else []
 
 

@@ -4,13 +4,12 @@ from typing import Any
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
-from simulator.report import groups, text
+from simulator.report import groups, run_beside, text
 from simulator.report.admission import door_lines, shed_lines
 from simulator.report.causes import causes_table
 from simulator.report.clients import asking_lines, cycle_lines, each_waits
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
-from simulator.report.run_beside import cache_lines, company_lines, machine_lines, taken_lines
 
 #: A load that came so much faster or slower than it was measured over its window, as a part: it is said between what.
 FAR_FROM_OWN = 0.25
@@ -27,8 +26,9 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         "",
         _stages(result),
         *groups.tables(result),
-        *taken_lines(result),
-        *cache_lines(result),
+        *run_beside.taken_lines(result),
+        *run_beside.source_lines(result),
+        *run_beside.cache_lines(result),
         *_batches(result),
         *_gathered(result),
         *_hedged(result),
@@ -37,8 +37,8 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_scaled(result),
         *_afters(result),
         *_shared(result),
-        *company_lines(result),
-        *machine_lines(result),
+        *run_beside.company_lines(result),
+        *run_beside.machine_lines(result),
         "",
         _critical(result),
         *causes_table(result),
@@ -114,6 +114,7 @@ def _stages(result: run.Run) -> Any:
                 text.ratio(stage["demand"]["max"]),
             ]
         )
+        rows += run_beside.source_rows(stage, tail)
         if "mergers" in stage:
             mergers = stage["mergers"]
             service, used = text.duration(mergers["service_s"]), text.ratio(mergers["utilisation"]["value"])

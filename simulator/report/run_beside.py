@@ -1,6 +1,7 @@
 """Lines of the table of a run: which queries take a stage, and whom it shares replicas and machines with."""
 
-from simulator.documents import run
+from simulator.base.formats import counted
+from simulator.documents import parts, run
 from simulator.report import text
 
 
@@ -13,6 +14,36 @@ def taken_lines(result: run.Run) -> list[str]:
             whose = "of the queries that are admitted" if "admission" in result else "of the queries"
             share = f"{text.ratio(stage['taken_ratio']['value'])} {whose} ({shown})"
             lines.append(f"{stage['name']} is taken by {share}, and its figures are theirs")
+    return lines
+
+
+def source_rows(stage: run.Stage, tail: str) -> list[list[str]]:
+    """A row of each source of a stage that has several, in the columns of the table of stages."""
+    return [
+        [
+            f"  {source['name']}",
+            f"{source['shards']} shards, {counted(source['replicas_left'], 'replica')}",
+            "",
+            text.duration(source["latency_s"]["mean"]["value"]),
+            text.duration_interval(parts.interval_of(source["latency_s"], tail))[0] if tail else text.DASH,
+            "",
+            "",
+            text.ratio(source["utilisation"]["mean"]["value"]),
+            text.ratio(source["utilisation"]["max"]),
+            text.ratio(source["demand"]["max"]),
+        ]
+        for source in stage.get("sources", [])
+    ]
+
+
+def source_lines(result: run.Run) -> list[str]:
+    """A line for each stage that has several sources: how often the last answer is of each."""
+    lines = []
+    for stage in result["stages"]:
+        each = [(source["name"], source["critical_ratio"]) for source in stage.get("sources", [])]
+        shares = [f"{name} {text.ratio(one['value'])} ({text.interval(one, text.ratio)})" for name, one in each]
+        if shares:
+            lines.append(f"the last answer of {stage['name']} is of {', '.join(shares)}")
     return lines
 
 

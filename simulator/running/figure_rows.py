@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simulator.documents import parts, run
+from simulator.documents import parts, run, sources
 
 
 def rows_of(document: run.Figures) -> list[dict[str, Any]]:
@@ -38,9 +38,18 @@ def _figures(document: run.Figures) -> Iterator[tuple[str, str, parts.Unit, part
         yield name, "utilisation", "ratio", used["mean"]
         yield name, "hottest", "ratio", {"value": used["max"], "low": None, "high": None}
         yield name, "demand", "ratio", {"value": stage["demand"]["max"], "low": None, "high": None}
+        for source in stage.get("sources", []):
+            yield from _source(f"{name}.{source['name']}", source)
         if "mergers" in stage:
             yield name, "mergers utilisation", "ratio", stage["mergers"]["utilisation"]
             yield name, "mergers demand", "ratio", {"value": stage["mergers"]["demand"], "low": None, "high": None}
+
+
+def _source(of: str, source: sources.Source) -> Iterator[tuple[str, str, parts.Unit, parts.Interval]]:
+    yield from _latency(of, "latency", source["latency_s"])
+    yield of, "critical_ratio", "ratio", source["critical_ratio"]
+    yield of, "utilisation", "ratio", source["utilisation"]["mean"]
+    yield of, "demand", "ratio", {"value": source["demand"]["max"], "low": None, "high": None}
 
 
 def _latency(of: str, what: str, durations: parts.Latency) -> Iterator[tuple[str, str, parts.Unit, parts.Interval]]:

@@ -11,6 +11,7 @@ from simulator.base.formats import counted, format_size
 from simulator.core import plan
 from simulator.core.heard import rows_of
 from simulator.core.hosted import is_owner, kept_width
+from simulator.core.sources import stages_kept
 from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
@@ -21,7 +22,7 @@ from simulator.scenario import ClosedArrivals, Scenario, autoscale, caches
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
 QUERY, STAGE = 9, 52
 #: Bytes a query and stage where candidates differ.
-CANDIDATES = 8
+CANDIDATES = SOURCE = 8
 #: Bytes a query and stage where some stage may close without all of its answers: outcome, answers and coverage; and of
 #: a query while it is under way, there or where copies are sent; and where it may leave shards out.
 GATHERED, WAITING, VISITING = 17, 64, 24
@@ -94,6 +95,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
+    trace += SOURCE * len(stages_kept(rows))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)
     waiting = (WAITING if is_keen else 0) + (VISITING if bool((rows["fans_out"] == 1).any()) else 0)
     waiting += WON * kept_width(rows)

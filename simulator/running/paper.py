@@ -19,9 +19,11 @@ from simulator.planner.plans import Plans
 from simulator.running.forecast import enough_queries, highest_percentile
 from simulator.running.memory import needed
 from simulator.running.replications import beyond_time
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, Stage
 from simulator.scenario.given import takes_scenario
+from simulator.scenario.machines import replicas_left
 from simulator.scenario.models import SumSpec
+from simulator.scenario.sources import items_of_fleets
 
 #: What runs can tell of time, in seconds; a backlog of so many times as much goes beyond it by no luck.
 MOST_S, BY_NO_LUCK = 2 * MOST_NS / NS_PER_S, 1000.0
@@ -67,9 +69,32 @@ class PaperEstimate(Shown):
     def _stage(self, place: int, paper: documents.StageOnPaper) -> documents.StageEstimate:
         """A stage with its shards and its model."""
         stage = self.scenario.stages[place]
+        candidates, models = paper["candidates"], documents.OfModels()
+        each = zip(stage.fleets, items_of_fleets(stage.fleets, candidates), strict=True)
+        if stage.sources is None:
+            models["model"] = self._model(stage, candidates, candidates / stage.shards)
+        else:
+            models["sources"] = [self._source(place, at, fleet, items) for at, (fleet, items) in enumerate(each)]
+        return {**paper, "shards": stage.shards, "items_per_shard": candidates / stage.shards, **models}
+
+    def _source(self, place: int, at: int, fleet: Stage, items: float) -> documents.SourceEstimate:
+        """A source of a stage, at its place there."""
+        seen, first = self.paper.stages[place], sum(one.shards for one in self.scenario.stages[place].fleets[:at])
+        here = slice(first, first + fleet.shards)
+        service_s, used, candidates = seen.service_s[here], seen.utilisation[here], items * fleet.shards
+        return {
+            "name": fleet.name,
+            "candidates": candidates,
+            "service_s": {"mean": float(service_s.mean()), "max": float(service_s.max())},
+            "demand": {"mean": float(used.sum()) / sum(replicas_left(fleet)), "max": float(used.max())},
+            "shards": fleet.shards,
+            "items_per_shard": items,
+            "model": self._model(fleet, candidates, items),
+        }
+
+    def _model(self, stage: Stage, candidates: float, items: float) -> documents.Model:
+        """What the model of a stage does, or of a source."""
         model = stage.cost_model(self.scenario.hardware)
-        candidates = paper["candidates"]
-        items = candidates / stage.shards
         of_sum: documents.OfSum = {}
         if isinstance(model, SumModel) and isinstance(stage.model, SumSpec):
             parts = zip(stage.model.parts, model.parts, strict=True)
@@ -79,8 +104,7 @@ class PaperEstimate(Shown):
                 {"tasks": tasks, "items": together, "seconds": call_s(model, together)[0]}
                 for tasks, together in stage.batching.calls(items)
             ]
-        costs: documents.Model = {**self._costs(stage.model.kind, model, candidates, items), **of_sum}
-        return {**paper, "shards": stage.shards, "items_per_shard": items, "model": costs}
+        return {**self._costs(stage.model.kind, model, candidates, items), **of_sum}
 
     def _costs(self, kind: str, model: CostModel, candidates: float, items: float) -> documents.Costs:
         """What a model does for a query, to be trained, and in one call over ``items`` items."""

@@ -89,6 +89,14 @@ def forecast(scenario: Scenario, **execution: Unpack[Here]) -> Forecast:
     return Run(scenario, Execution.here(**execution)).forecast()
 
 
+def named(summary: Summary, scenario: Scenario) -> Summary:
+    """The summary with the names of sources, which no plan knows; one alone is said of its stage."""
+    for seen, stage in zip(summary.stages, scenario.stages, strict=True):
+        for place, said in enumerate(seen.sources or ()):
+            said["name"] = stage.fleets[place].name
+    return summary
+
+
 class Run:
     """A scenario that is about to be simulated: its system made, the load of its first replication drawn.
 
@@ -265,7 +273,7 @@ class Run:
         numbers, outline = sorted(traces), self.seen(traces)
         differ = theory.has_drawn_machines(self.outline)
         outlines = [self.plans.outline(replication) for replication in numbers] if differ else [self.outline]
-        return summarise(
+        summary = summarise(
             [traces[replication] for replication in numbers],
             outline,
             self.scenario.slos,
@@ -283,6 +291,7 @@ class Run:
             ),
             is_sampled=self.scenario.samples,
         )
+        return named(summary, self.scenario)
 
     def _theory_line(self, summary: Summary) -> Theory:
         """The estimate, and what the run says of it. Raises ContradictionError."""

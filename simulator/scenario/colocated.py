@@ -56,7 +56,8 @@ def housed(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages, with what those on machines of another take from there: where they name one that has machines."""
     found: list[Stage] = []
     for stage in stages:
-        home = next((one for one in found if one.name == stage.colocate and has_own_machines(one)), None)
+        alone = [one for one in found if has_own_machines(one) and one.sources is None]
+        home = next((one for one in alone if one.name == stage.colocate), None)
         found.append(stage if home is None or stage.runs_on is not None else _on_machines_of(stage, home))
     return tuple(found)
 
@@ -128,6 +129,8 @@ def machine_company_contradictions(stages: Sequence[Stage]) -> Iterator[fields.C
 
 def _no_machines(stages: Sequence[Stage], name: str) -> str:
     home = next(stage for stage in stages if stage.name == name)
+    if home.sources is not None:
+        return f"the machines of {home.name!r} are those of several sources: name another stage"
     if home.runs_on is not None:
         return f"{home.name!r} has no machines of its own, it runs on {home.runs_on!r}: name that"
     return f"{home.name!r} has no machines of its own, it is colocated with {home.colocate!r}: name that"

@@ -55,13 +55,14 @@ def lost_replica(stage: Stage) -> int:
     return int(stage.lost_machine) // stage.machines_in_a_row
 
 
-def heaviest_machine(stage: Stage) -> int:
+def heaviest_machine(stage: Stage, asked: Sequence[float] = ()) -> int:
     """The machine with the largest shares, whose loss is the worst: a replica of its shards has all the more to do.
 
     By its largest share, then by all of them, then the last: the shards that are sent to last. Of the last row. Where
     some shards have more replicas, by what each of those that are left gets: every shard has two at least.
+    ``asked``: what a query takes of each shard, where shares do not say it, since shards are of unlike sources.
     """
-    shares, counts, width = stage.shares, stage.replica_counts, int(stage.per_machine)
+    shares, counts, width = [*asked] or stage.shares, stage.replica_counts, int(stage.per_machine)
     columns = stage.machines_in_a_row
     if stage.is_uneven:
         shares = [share / (count - 1) for share, count in zip(shares, counts, strict=True)]
@@ -130,12 +131,19 @@ def without_a_zone(stages: Sequence[Stage]) -> tuple[dict[int, dict[str, Any]], 
             bare.append(index)
             continue
         updates[index] = _copies_left(stage, max(kept))
-        if stage.runs_on is None and "replicas_given" not in stage._taken:
-            given = stage.replicas_given
-            hot = tuple(Hot(shards=one.shards, replicas=kept_without_a_zone(one.replicas, zones)) for one in given.hot)
-            default = max(1, kept_without_a_zone(given.default, zones))
-            updates[index]["replicas_given"] = Replicas(default=default, hot=hot)
+        if stage.sources is not None:
+            updates[index]["sources"] = tuple(
+                one.model_copy(update={"replicas_given": _kept_of(one.replicas_given, zones)}) for one in stage.sources
+            )
+        elif stage.runs_on is None and "replicas_given" not in stage._taken:
+            updates[index]["replicas_given"] = _kept_of(stage.replicas_given, zones)
     return {index: update for index, update in updates.items() if update}, bare
+
+
+def _kept_of(given: Replicas, zones: int) -> Replicas:
+    """What is left of these without a zone."""
+    hot = tuple(Hot(shards=one.shards, replicas=kept_without_a_zone(one.replicas, zones)) for one in given.hot)
+    return Replicas(default=max(1, kept_without_a_zone(given.default, zones)), hot=hot)
 
 
 def _copies_left(stage: Stage, replicas: int) -> dict[str, Any]:
@@ -303,7 +311,9 @@ def machine_contradictions(stages: Sequence[Stage], name: str, spec: HardwareSpe
 
     ``stages``: it, and those whose tasks run on its machines.
     """
-    stage = stages[0]
+    stage, figures = stages[0], spec.hardware()
+    if any(one.model.missing_hardware(figures) or one.model.refusal(figures) for one in stages):
+        return  # which is said
     placed = [one for one in stages if one.runs_on is None]
     together = min(stage.per_machine, stage.shards)
     busy = sum(one.workers_of_machine for one in placed)
@@ -319,11 +329,7 @@ def machine_contradictions(stages: Sequence[Stage], name: str, spec: HardwareSpe
     held = memory_beside(stages, spec)
     if held is None or spec.memory is None or held.total_bytes <= spec.memory:
         return
-    what = {
-        "candidates": held.candidates_bytes,
-        "parameters": held.parameters_bytes,
-        "overhead": held.overhead_bytes,
-    }
+    what = {"candidates": held.candidates_bytes, "parameters": held.parameters_bytes, "overhead": held.overhead_bytes}
     parts = [f"{format_size(value)} of {part}" for part, value in what.items() if value]
     total, there = apart(format_size, held.total_bytes, spec.memory)
     needs = (

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 
 from simulator.base import units
 from simulator.scenario import fields
+from simulator.scenario.sources import scored_in
 
 #: Numbers of candidates that are told apart; beyond, their mean stands for all.
 MOST_WAYS = 10_000
@@ -52,11 +53,20 @@ def optional_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradi
         cure = "let one stage be for all, or leave queries that take none out of the rate"
         yield ("stages", 0, "share"), f"every stage has a share, so a query may take none at all: {cure}"
     for index, stage in enumerate(stages[1:], 1):
-        needs = stage.candidates is None and stage.model.depends_on_items()
+        needs = any(one.candidates is None and one.model.depends_on_items() for one in stage.fleets)
         if needs and has_nobody_before(stages, index):
             passed = " and ".join(repr(one.name) for one in stages[:index])
             cure = "give it candidates, like 100k, or a stage before it to all"
             yield ("stages", index), f"queries that pass {passed} by hand none on to it: {cure}"
+
+
+def merged(stage: Stage, ways: dict[float, float]) -> dict[float, float]:
+    """Numbers of candidates that a stage scores, each with its part of the queries; ``ways``: that it is handed."""
+    parts: dict[float, float] = {}
+    for handed, part in ways.items():
+        count = scored_in(stage, handed)
+        parts[count] = parts.get(count, 0.0) + part
+    return parts
 
 
 def handed(stages: Sequence[Stage]) -> list[float]:
@@ -66,7 +76,8 @@ def handed(stages: Sequence[Stage]) -> list[float]:
     """
     given, ways = [], {1.0: 1.0}
     for stage in stages:
-        own = ways if stage.candidates is None else {stage.candidates.law.mean(): 1.0}
+        stated = all(one.candidates is not None for one in stage.sources or (stage,))
+        own = {scored_in(stage, 0.0): 1.0} if stated else merged(stage, ways)
         keep, share = math.inf if stage.keep is None else float(stage.keep), taken_by(stage)
         given.append(math.fsum(count * part for count, part in own.items()))
         passed_on: dict[float, float] = {}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, WrapSerializer
 
+from simulator.base.formats import there_are
 from simulator.scenario import fields
 
 #: Shards of all stages, and replicas of a shard, at most.
@@ -94,6 +95,15 @@ class Replicas(fields.Part):
                 if shard < shards:
                     counts[shard] = int(hot.replicas)
         return counts
+
+
+def hot_contradictions(given: Replicas, shards: int) -> Iterable[fields.Contradiction]:
+    """Shards that have more replicas are there."""
+    for place, hot in enumerate(given.hot):
+        if hot.shards[-1] >= shards:
+            message = f"{there_are(shards, 'shard')}, counted from 0, got {hot.shards[-1]}"
+            yield ("replicas", "hot", place, "shards"), message
+            return
 
 
 def _or_number(value: Any) -> Any:

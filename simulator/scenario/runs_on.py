@@ -19,6 +19,7 @@ from simulator.scenario.colocated import (
 from simulator.scenario.merge import not_before
 from simulator.scenario.optional import is_optional, optional_contradictions
 from simulator.scenario.routing import SAME
+from simulator.scenario.sources import without_own
 
 #: A stage as it is written: it is made of what stands here, so that it is not known yet.
 Stage = Any
@@ -60,6 +61,8 @@ class Hosted(Housed):
     def _without_what_is_held(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What it took from another stage is said there."""
         said: dict[str, Any] = handler(self)
+        if getattr(self, "sources", None) is not None:
+            return without_own(said)
         if self.colocate is not None:
             own = self.said_here(said, {name: key for key, name in HELD.items()})
             return {"name": own.pop("name"), **own}
@@ -77,7 +80,8 @@ def seated(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages, guests among them with what they take from their owners: where they name one that has replicas."""
     found: list[Stage] = []
     for stage in housed(stages):
-        owner = next((one for one in found if one.name == stage.runs_on and one.runs_on is None), None)
+        owners = [one for one in found if one.runs_on is None and one.sources is None]
+        owner = next((one for one in owners if one.name == stage.runs_on), None)
         found.append(stage if owner is None else _beside(stage, owner))
     return tuple(found)
 
@@ -155,6 +159,9 @@ def company_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradic
         if owner.runs_on is not None:
             has_none = f"{owner.name!r} has no replicas of its own, it runs on {owner.runs_on!r}"
             yield (*at, "runs_on"), f"{has_none}: name that"
+            continue
+        if owner.sources is not None:
+            yield (*at, "runs_on"), f"the replicas of {owner.name!r} are those of several sources: name another stage"
             continue
         yield from (((*at, *path), message) for path, message in stage.contradictions())
         if stage.background is not None:

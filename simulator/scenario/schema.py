@@ -33,6 +33,7 @@ from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.runs_on import company_contradictions, reseated, seated
 from simulator.scenario.slo import Objective, ObjectiveField, objective_of, unbounded
+from simulator.scenario.sources import items_of_fleets
 from simulator.scenario.stage import Stage
 
 
@@ -78,7 +79,8 @@ class Scenario(fields.Part):
             for kind, name in (("stage", objective.stage), objective.group or ("", None)):
                 if name is not None and name not in names[kind]:
                     yield ("slos", index), f"no {kind} is called {name!r}{did_you_mean(name, names[kind])}"
-            known = [stage for stage in self.stages if not any(self._hardware_contradictions(stage))]
+            fleets = [one for stage in self.stages for one in stage.fleets]
+            known = [one for one in fleets if not any(self._hardware_contradictions(one))]
             lacking = [stage.name for stage in known if objective.is_priced and not self._is_priced(stage)]
             if lacking:
                 cure = "give its hardware a price, like 0.85 USD/h, or leave this objective out"
@@ -97,12 +99,12 @@ class Scenario(fields.Part):
             if stage.name in seen:
                 yield (*at, "name"), f"two stages are called {stage.name!r}"
             seen.add(stage.name)
-            stated = stated or stage.candidates is not None
-            if not stated and stage.model.depends_on_items():
+            stated = stated or all(one.candidates is not None for one in stage.fleets)
+            if not stated and any(one.model.depends_on_items() for one in stage.fleets):
                 first = "the first stage" if index == 0 else "the stage"
                 yield at, f"{first} needs candidates, like 100M: nobody hands any on to it"
-            for path, message in self._hardware_contradictions(stage) if stage.has_replicas else ():
-                yield (*at, *path), message
+            for one, own in stage.placed_fleets() if stage.has_replicas else ():
+                yield from (((*at, *own, *path), said) for path, said in self._hardware_contradictions(one))
 
     def _hardware_contradictions(self, stage: Stage) -> Iterable[fields.Contradiction]:
         lacking, refusal = "", ""
@@ -130,13 +132,12 @@ class Scenario(fields.Part):
     def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
-            if stage.hardware is None or stage.hardware not in self.hardware or not has_own_machines(stage):
-                continue
-            spec = self.hardware[stage.hardware]
-            figures, held = spec.hardware(), crew_of(self.stages, stage)
-            if not any(one.model.missing_hardware(figures) or one.model.refusal(figures) for one in held):
-                for path, message in machine_contradictions(held, stage.hardware, spec):
-                    yield ("stages", index, *path), message
+            for one, own in stage.placed_fleets() if has_own_machines(stage) else ():
+                if one.hardware in self.hardware:
+                    held = [one] if own else crew_of(self.stages, stage)
+                    said = machine_contradictions(held, one.hardware, self.hardware[one.hardware])
+                    for path, message in said:
+                        yield ("stages", index, *(own if path != ("workers",) else ()), *path), message
 
     @property
     def source(self) -> str:
@@ -278,7 +279,7 @@ class Scenario(fields.Part):
     @property
     def samples(self) -> bool:
         """Whether each replication has measurements of its own, so that its service times differ from the others'."""
-        return any(stage.model.samples() for stage in self.stages)
+        return any(one.model.samples() for stage in self.stages for one in stage.fleets)
 
     def resolved(self) -> dict[str, Any]:
         """Everything it says, defaults included, as plain values that read back as an equal scenario."""
@@ -310,11 +311,12 @@ class Scenario(fields.Part):
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""
         for stage, candidates in zip(self.stages, handed(self.stages), strict=True):
-            each = candidates / stage.shards
-            if each < 1 and stage.split == "even" and stage.model.depends_on_items():
-                of_one = f"{significant(each, 3)} of an item"
-                part = f"{stage.shards} shards have {of_one} each, and take that part of its time"
-                yield f"{stage.name}: {part}: have fewer shards, or split: hashed, where items are whole"
+            for one, items in zip(stage.fleets, items_of_fleets(stage.fleets, candidates), strict=True):
+                if items < 1 and one.split == "even" and one.model.depends_on_items():
+                    of_one = f"{significant(items, 3)} of an item"
+                    part = f"{one.shards} shards have {of_one} each, and take that part of its time"
+                    of = stage.name if stage.sources is None else f"{stage.name}: {one.name}"
+                    yield f"{of}: {part}: have fewer shards, or split: hashed, where items are whole"
 
     def sha256(self) -> str:
         """Hash of what a run of it means: the resolved form, with what files and plug-ins hold in place of their names.
@@ -336,12 +338,12 @@ def json_schema(plugins: Plugins | None = None, *, words: bool = True) -> dict[s
     entry = {"type": "string", "description": "an entry of the catalogue; keys beside it override its own"}
     schema["$defs"]["HardwareSpec"]["properties"] = {"from": entry, **schema["$defs"]["HardwareSpec"]["properties"]}
     of_catalogue = {"type": "object", "properties": {"from": entry}, "required": ["from"]}
-    for holder, key in (("Stage", "model"), ("SumSpec", "parts")):
+    for holder, key in (("Stage", "model"), ("Source", "model"), ("SumSpec", "parts")):
         field = schema["$defs"][holder]["properties"][key]
-        inner = field["items"] if key == "parts" else field
+        inner = field["items"] if key == "parts" else field["anyOf"][0] if "anyOf" in field else field
         either = {"anyOf": [of_catalogue, {name: inner.pop(name) for name in ("discriminator", "oneOf")}]}
         inner.update(either)
-    for partial in (schema, schema["$defs"]["Stage"]):
+    for partial in (schema, schema["$defs"]["Stage"], schema["$defs"]["Source"]):
         del partial["required"]  # a file that extends another, or an overlay, is partial
     schema = with_plugins(with_words(schema) if words else schema, plugins or Plugins())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

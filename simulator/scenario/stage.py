@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from simulator.base.formats import counted, format_size, shortest, there_are
+from simulator.base.formats import format_size, there_are
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
 from simulator.scenario import autoscale as scaled
 from simulator.scenario import fields
+from simulator.scenario import sources as several
 from simulator.scenario.background import Background
 from simulator.scenario.batching import Batching
 from simulator.scenario.caches import CacheSpec
@@ -23,25 +24,19 @@ from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.hedge import HedgeGiven, Tied, tied_contradictions
 from simulator.scenario.interference import Interference, beside_notes, of_slope
-from simulator.scenario.laws import ONE, CountLaw, DurationLaw, FactorLaw
+from simulator.scenario.laws import CountLaw, DurationLaw
+from simulator.scenario.model_part import ModelPart
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.network import Merge, Network
 from simulator.scenario.optional import Taken
 from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.queue import QueueGiven
-from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
+from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven, hot_contradictions
 from simulator.scenario.routing import Routing
 from simulator.scenario.runs_on import Hosted, own_contradictions
 from simulator.scenario.sharing import SHARED_BY, sharing_contradictions
 from simulator.scenario.slowdowns import SlowdownSpec
 from simulator.scenario.threads import thread_contradictions, thread_notes
-
-
-class Variability(fields.Part):
-    """Factors on service times: one a task, one a machine and replication."""
-
-    task: FactorLaw = ONE
-    machine: FactorLaw = ONE
 
 
 class Stage(Hosted):
@@ -51,7 +46,8 @@ class Stage(Hosted):
     share: Taken = None
     cache: CacheSpec | None = None
     candidates: CountLaw | None = None
-    model: ModelSpec
+    given_model: ModelSpec | None = Field(default=None, alias="model")
+    sources: tuple[several.Source, ...] | None = None
     shards_given: fields.whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
     skew: fields.Count | None = None
     shares_given: tuple[fields.Count, ...] | None = Field(default=None, alias="shares")
@@ -66,7 +62,7 @@ class Stage(Hosted):
     bytes_per_candidate: Size | None = None  # type: ignore[valid-type,unused-ignore]
     memory_overhead: Size = 0.0  # type: ignore[valid-type,unused-ignore]
     keep: fields.Count | None = None
-    variability: Variability = Variability()
+    variability: several.Variability = several.Variability()
     interference: Annotated[
         Interference | None,
         BeforeValidator(of_slope),
@@ -101,51 +97,29 @@ class Stage(Hosted):
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """Shares match shards; candidates and factors match the model; what is another stage's is known with that."""
         yield from own_contradictions(self)
-        if not self.has_replicas:
+        wrong = list(several.source_contradictions(self))
+        yield from wrong
+        if wrong or not self.has_replicas:
             return
-        shares = self.shares_given
-        if shares is not None:
-            if self.shards_given is not None and len(shares) != self.shards_given:
-                both = f"{counted(len(shares), 'share')} for {counted(self.shards_given, 'shard')}"
-                yield ("shares",), f"{both}; give one a shard, or leave shards out"
-            elif not shares or not sum(shares) > 0:
-                yield ("shares",), "at least one share must be above 0"
-            if self.skew is not None:
-                yield ("skew",), "give skew or shares, not both"
-        if self.skew is not None and self.skew > 10:
-            yield ("skew",), f"a Zipf exponent of at most 10, got {shortest(self.skew)}"
-        if self.model.has_spread() and self.variability.task != ONE:
-            spread = "in its law" if self.model.has_law() else "as measured"
-            yield (
-                ("variability", "task"),
-                f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
-            )
-        is_split = self.skew or shares is not None or self.split == "hashed"
-        if not self.model.depends_on_items() and is_split and self.runs_on is None:
-            key = "shares" if shares is not None else "skew" if self.skew else "split"
-            yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
+        yield from several.divided_contradictions(self, self.runs_on) if self.sources is None else ()
         yield from scaled.scaling_contradictions(vars(self))
         yield from trouble_contradictions(vars(self))
         yield from self._replicas_contradictions()
-        yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
+        has_law = any(one.model.has_law() for one in self.fleets)
+        yield from thread_contradictions(self.threads, int(self.workers), has_law)
         yield from sharing_contradictions(self.sharing, {**vars(self), "threads": self.threads - 1 or None})
         yield from self._beside_contradictions()
         yield from self._gather_contradictions()
-        if self.bytes_per_candidate is not None and self.candidates is None:
-            message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
-            yield ("bytes_per_candidate",), message
 
     def _replicas_contradictions(self) -> Iterable[fields.Contradiction]:
         """Shards that have more replicas are there, and so is what is lost or out."""
         if self.shards * self.replicas > MOST_SHARDS:
             yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
             return
-        for place, hot in enumerate(self.replicas_given.hot):
-            if hot.shards[-1] >= self.shards:
-                there = there_are(self.shards, "shard")
-                message = f"{there}, counted from 0, got {hot.shards[-1]}"
-                yield ("replicas", "hot", place, "shards"), message
-                return
+        wrong = [] if self.sources is not None else list(hot_contradictions(self.replicas_given, self.shards))
+        yield from wrong
+        if wrong:
+            return
         if self.routing.by == "query" and self.is_uneven:
             yield ("replicas",), "one replica index serves a whole query: give all shards as many, or let it be by task"
         yield from self._lost_contradictions()
@@ -174,9 +148,12 @@ class Stage(Hosted):
     def _beside_contradictions(self) -> Iterable[fields.Contradiction]:
         """What is served together may be, and what replicas do besides leaves something to queries."""
         if self.batching is not None:
-            counts = None if self.candidates is None else self.candidates.law
-            given = self.discipline, self.model.has_law(), counts, max(self.shares)
-            yield from ((("batching", *key), said) for key, said in self.batching.of_stage(*given))
+            said = dict[tuple[Any, ...], None]()
+            for fleet in self.fleets:
+                counts = None if fleet.candidates is None else fleet.candidates.law
+                given = self.discipline, fleet.model.has_law(), counts, max(fleet.shares)
+                said |= dict.fromkeys((("batching", *key), what) for key, what in self.batching.of_stage(*given))
+            yield from said
         if self.background is not None:
             given_to = int(self.workers) // self.threads, self.discipline, self.batching is not None
             yield from ((("background", *key), said) for key, said in self.background.of_stage(*given_to))
@@ -247,11 +224,29 @@ class Stage(Hosted):
         return self.hedge is not None or self.tied is not None
 
     @property
+    def model(self) -> ModelPart:
+        """Its model; of a stage with sources each has its own, ``fleets``."""
+        assert self.given_model is not None, "each of its sources has one"
+        return self.given_model
+
+    @property
+    def fleets(self) -> tuple[Stage, ...]:
+        """What serves it: itself; or each of its sources, as a stage of its own."""
+        return several.fleets_of(self)
+
+    @property
+    def draws_machines(self) -> bool:
+        """Whether machines differ by luck."""
+        return any(not one.variability.machine.law.is_constant() for one in self.sources or (self,))
+
+    def placed_fleets(self) -> list[tuple[Stage, fields.Path]]:
+        """Each of them, and the path from the stage to where it is said."""
+        return [(one, ("sources", place) if self.sources else ()) for place, one in enumerate(self.fleets)]
+
+    @property
     def shards(self) -> int:
-        """Number of shards."""
-        if self.shards_given is not None:
-            return int(self.shards_given)
-        return 1 if self.shares_given is None else len(self.shares_given)
+        """Number of shards, over all sources."""
+        return sum(several.shards_of(one) for one in self.sources or (self,))
 
     @property
     def threads(self) -> int:
@@ -271,18 +266,23 @@ class Stage(Hosted):
     @property
     def replicas(self) -> int:
         """Replicas of every shard, or of the shard that has most; of one that is scaled the most that there may be."""
+        if self.sources is not None:
+            return max(self.replica_counts)
         given = scaled.fleet(self.replicas_given, self.autoscale)
         return max(given.counts(self.shards)) if given.hot else int(given.default)
 
     @property
     def replica_counts(self) -> list[int]:
         """Replicas of each shard."""
+        if self.sources is not None:
+            return [count for one in self.sources for count in one.replicas_given.counts(several.shards_of(one))]
         return scaled.fleet(self.replicas_given, self.autoscale).counts(self.shards)
 
     @property
     def is_uneven(self) -> bool:
         """Whether some shard has more replicas than another."""
-        return bool(self.replicas_given.hot) and min(self.replica_counts) < self.replicas
+        may_differ = self.sources is not None or self.replicas_given.hot
+        return bool(may_differ) and min(self.replica_counts) < self.replicas
 
     @property
     def machine_places(self) -> int:
@@ -306,11 +306,8 @@ class Stage(Hosted):
 
     @property
     def shares(self) -> list[float]:
-        """Share of each shard, in sum 1: as given, or by Zipf's law."""
-        given = self.shares_given
-        weight = np.arange(1.0, self.shards + 1) ** -(self.skew or 0.0) if given is None else np.array(given)
-        weight = np.ldexp(weight, -np.frexp(weight.max())[1])  # exactly, and no sum overflows
-        return [float(share) for share in weight / weight.sum()]
+        """Share of each shard, in sum 1: as given, or by Zipf's law; of sources by how many candidates each has."""
+        return several.shares_of_stage(self)
 
     def cost_model(self, hardware: dict[str, Any]) -> CostModel:
         """The cost law of its model on its hardware, of the scenario's."""
@@ -318,18 +315,22 @@ class Stage(Hosted):
 
     def sampled(self, uniforms: Callable[[int], F8]) -> Stage:
         """As it is in one replication, if its model draws measurements again; ``uniforms``: so many of them."""
-        return self.model_copy(update={"model": self.model.sampled(uniforms)}) if self.model.samples() else self
+        return self.model_copy(update={"given_model": self.model.sampled(uniforms)}) if self.model.samples() else self
 
     def notes(self, hardware: dict[str, Any], workers: int) -> list[str]:
-        """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant.
+        """What was done to what models were given, on their hardware, of the scenario's; and what may not be meant.
 
         ``workers``: of a full machine, of all stages on it.
         """
-        on = self._on(hardware)
+        own = [
+            f"{fleet.name}: {note}" if self.sources else note
+            for fleet in self.fleets
+            for note in (*fleet.model.notes(fleet._on(hardware)), *fleet._shared_bandwidth(fleet._on(hardware)))
+        ]
         slow = trouble_notes(self.slowdowns, self.failures, self._is_one)
         hedged = thread_notes(self.threads, int(self.workers)) + ([] if self.hedge is None else self.hedge.notes())
         beside = beside_notes(self.interference, workers)
-        return [*self.model.notes(on), *self._shared_bandwidth(on), *beside, *slow, *hedged]
+        return [*own, *beside, *slow, *hedged]
 
     def _is_one(self, scope: str) -> bool:
         """Whether the stage has one thing of those that are slow as a whole."""

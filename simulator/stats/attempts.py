@@ -17,7 +17,7 @@ from simulator.stats.means import ratio_interval
 #: Columns of a trace with an entry a stage and an attempt.
 OF_STAGES = (
     *("close_ns", "leave_ns", "candidates", "critical_shard", "critical_enqueue_ns", "critical_wait_ns"),
-    *("critical_service_ns", "answer_sum_ns", "stage_outcome", "answers", "coverage"),
+    *("critical_service_ns", "source_answer_ns", "answer_sum_ns", "stage_outcome", "answers", "coverage"),
 )
 
 

@@ -13,7 +13,7 @@ from simulator.core.plan import F8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
-from simulator.stats import gathering, scaled, window
+from simulator.stats import fleets, gathering, scaled, window
 from simulator.stats.durations import Column, durations, latency_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
@@ -185,11 +185,12 @@ class StageFigures:
     largest_over_mean_share: float
     is_shared: bool = False  #: tasks share the workers of their replica
     company: run.Housed = field(default_factory=lambda: run.Housed())  #: of stages that share its replicas, or machines
+    sources: list[Any] | None = None  #: ``documents.sources`` of each, if it has several
     hedge_wait: Figure | None = None  #: of the critical task: how much later it was sent; None: no copies are sent
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
-        found = {name: getattr(self, name) for name in ("mergers", "batches", "background")}
+        found = {name: getattr(self, name) for name in ("mergers", "batches", "background", "sources")}
         beside = {key: one for key, one in found.items() if one is not None}
         merging = cast("run.Merging", {**self.company, **self.answers, **beside})
         if self.hedge_wait is not None:
@@ -278,6 +279,7 @@ def stage_figures(
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
+        sources=fleets.figures_of_sources(pool, stage, figure, percentiles),
     )
 
 

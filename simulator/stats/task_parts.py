@@ -13,13 +13,16 @@ ends (f the mean machine factor, t the mean task factor, A the time alone of the
 Where tasks share workers, what others take of a task's stay is waiting, as elsewhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.core import draws
 from simulator.core.columns import Tasks
-from simulator.core.plan import CONSTANT, F8, I8, NONE, ROLES, TASK, TIME, Plan, Rows
+from simulator.core.laws import Law, LawTable
+from simulator.core.plan import CONSTANT, F8, I8, NONE, TASK, TIME, Plan, Rows
+from simulator.core.sources import sources_of
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, PREVIOUS, REALS, SHARE, TAKING, WHO, WHOLES, name_tasks, work_of_block
@@ -97,7 +100,7 @@ def _alone(plan: Plan, trace: Trace, stage: StageView, table: Tasks, sent: I8) -
     laws = _with_mean_times(plan, stage)
     reals = np.zeros((REALS, block * stage.shards))
     wholes = np.zeros((WHOLES, block * stage.shards), dtype=np.int64)
-    given = plan.run_row(), laws, plan.law_parts, plan.law_points, plan.share
+    given = plan.sources, plan.run_row(), laws, plan.law_parts, plan.law_points, plan.source_share
     costs = plan.knot_items, plan.knot_ns, plan.knot_slope
     for begin in range(0, len(queries), block):
         some = queries[begin : begin + block]
@@ -109,6 +112,8 @@ def _alone(plan: Plan, trace: Trace, stage: StageView, table: Tasks, sent: I8) -
         rows = slice(begins[begin], begins[begin + len(some)])
         here = np.repeat(np.arange(len(some)), np.diff(begins[begin : begin + len(some) + 1])) * stage.shards
         alone_ns[rows] = reals[ALONE, here + table.shard[sent[rows]]]
+    for mine, laws_of in _by_source(plan, stage, table, sent):  # each has the mean factor of its own
+        alone_ns[mine] *= 1.0 if laws_of[TIME].kind != NONE else laws_of[TASK].mean()
     is_first = table.copy[sent] == 0
     place = np.repeat(np.arange(len(queries)), np.diff(begins))
     sums = np.bincount(place, weights=alone_ns * is_first, minlength=len(queries))
@@ -118,16 +123,31 @@ def _alone(plan: Plan, trace: Trace, stage: StageView, table: Tasks, sent: I8) -
 
 def _with_mean_times(plan: Plan, stage: StageView) -> Rows:
     """The laws of a plan, but that the law of a stage's times always gives its mean."""
-    laws, row = plan.laws.copy(), stage.index * ROLES + TIME
-    if laws[row]["kind"] != NONE:
-        mean_ns = stage.laws()[TIME].mean()
-        laws[row]["kind"], laws[row]["a"] = CONSTANT, mean_ns
+    laws, table = plan.laws.copy(), LawTable(plan.laws, plan.law_parts, plan.law_points)
+    for source in sources_of(plan.stages, stage.index):
+        row = int(plan.sources[source]["law"]) + TIME
+        if laws[row]["kind"] != NONE:
+            laws[row]["kind"], laws[row]["a"] = CONSTANT, table.law(row).mean()
     laws.flags.writeable = False
     return laws
 
 
 def _with_luck(plan: Plan, stage: StageView, table: Tasks, rows: I8, alone_ns: F8) -> tuple[F8, F8 | float, float]:
-    """Of each task what it takes alone with its own luck, its task factor, and the mean of such factors."""
+    """Of each task what it takes alone with its own luck, its task factor, and the mean of such factors.
+
+    Of a stage with several sources the mean is in what tasks take alone, and factors are over it.
+    """
+    several = _by_source(plan, stage, table, rows)
+    if several:
+        with_luck_ns, factor = alone_ns.copy(), np.ones(len(rows))
+        for mine, laws in several:
+            is_timed, luck = laws[TIME].kind != NONE, _luck(plan, stage, table, rows[mine])
+            if is_timed and not laws[TIME].is_constant():
+                work = plan.work[np.minimum(table.query[rows[mine]], len(plan.work) - 1)]
+                with_luck_ns[mine] += (laws[TIME].quantiles(luck) - laws[TIME].mean()) * work
+            elif not is_timed and not laws[TASK].is_constant():
+                factor[mine] = laws[TASK].quantiles(luck) / laws[TASK].mean()
+        return with_luck_ns, factor, 1.0
     laws = stage.laws()
     if laws[TIME].kind != NONE:
         if laws[TIME].is_constant():
@@ -139,6 +159,17 @@ def _with_luck(plan: Plan, stage: StageView, table: Tasks, rows: I8, alone_ns: F
         always = laws[TASK].quantile(0.5)
         return alone_ns, always, always
     return alone_ns, laws[TASK].quantiles(_luck(plan, stage, table, rows)), laws[TASK].mean()
+
+
+def _by_source(plan: Plan, stage: StageView, table: Tasks, rows: I8) -> list[tuple[I8, Sequence[Law]]]:
+    """Of a stage with several sources, which of some tasks are of each, and its laws by role; else nothing."""
+    own, laws = sources_of(plan.stages, stage.index), LawTable(plan.laws, plan.law_parts, plan.law_points)
+    of = np.searchsorted(plan.sources["first"][own.start : own.stop], table.shard[rows], side="right") - 1
+    return [
+        (np.flatnonzero(of == place), [laws.law(int(plan.sources[source]["law"]) + role) for role in range(TASK + 1)])
+        for place, source in enumerate(own)
+        if len(own) > 1
+    ]
 
 
 def _luck(plan: Plan, stage: StageView, table: Tasks, rows: I8) -> F8:

@@ -18,11 +18,13 @@ from simulator.theory.estimate import (
     merger_demands,
     own_demands,
     relaxation,
+    shard_services_s,
+    source_demands,
     stage_demands,
 )
+from simulator.theory.funnel import stages_of
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
-from simulator.theory.stages import stages_of
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.visits import mean_visits
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
@@ -68,7 +70,9 @@ __all__ = [
     "own_demands",
     "relaxation",
     "service_variances",
+    "shard_services_s",
     "shed_finding",
+    "source_demands",
     "stage_demands",
     "stages_of",
     "stretched",

@@ -14,8 +14,9 @@ from simulator.core.retrying import may_retry
 from simulator.documents import paper, run
 from simulator.theory import certain, clients, door, queues
 from simulator.theory.check import AGREES, CONTRADICTED, FEWEST_REPLICATIONS, NOT_CHECKED, OUTSIDE, Finding, far_ends
+from simulator.theory.funnel import stages_of
 from simulator.theory.prediction import EXACT
-from simulator.theory.stages import PaperStage, stages_of
+from simulator.theory.stages import PaperStage
 
 #: Tokens of a bucket of which figures are worked out, at most.
 MOST_TOKENS = 200

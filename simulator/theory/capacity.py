@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from simulator.core.plan import Plan
 from simulator.theory.closed_forms import FULL, closed_forms
 from simulator.theory.estimate import busiest
+from simulator.theory.funnel import stages_of
 from simulator.theory.prediction import EXACT, Prediction
-from simulator.theory.stages import stages_of
 
 #: Halvings of the range of rates: beyond the precision of the laws.
 HALVINGS = 48

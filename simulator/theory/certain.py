@@ -10,7 +10,7 @@ from simulator.core.admission import PARTS, bounds_flight, may_shed, most_out
 from simulator.core.plan import F8, NEVER_NS, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
-from simulator.theory.stages import stages_of
+from simulator.theory.funnel import stages_of
 from simulator.theory.visits import asks, has_all_been
 
 

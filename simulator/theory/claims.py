@@ -25,17 +25,20 @@ THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.UNEVEN_REPLICAS
 #: What a latency has besides a task's wait and service, where that is not one constant for all.
 SURROUNDED: Features = frozenset({F.DRAWN_RESPONSE, F.SENDING, F.MERGERS})
 
+#: Shards of unlike fleets, where a law looks at each of them.
+UNLIKE: Features = frozenset({F.SOURCES})
+
 #: A worker stays taken when its answer has gone.
 LONGER: Features = frozenset({F.AFTER_ANSWER, F.DRAWN_AFTER})
 
 #: A tandem of constant services is one M/D/1 queue; sending one after another if all shards take as long.
-TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}
+TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER} | UNLIKE
 #: Mean wait in M/G/1, at replicas of unlike machines, too: of how long a worker is taken, by a service and after it.
 #: Queries that visit some shards by luck of their own leave each a thinner stream; what replicas do besides is another.
 POLLACZEK: Features = frozenset(
     {
         *(LUCK | OF_NO_MATTER | THINNED | LONGER | CHOSEN),
-        *(F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT, F.BACKGROUND),
+        *(F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT, F.BACKGROUND, F.SOURCES),
     }
 )
 #: Mean latency in M/G/1 whose server stops now and then, and goes on with what it had begun.
@@ -77,7 +80,7 @@ ZERO_LOAD: Features = frozenset(
         *SURROUNDED,
         *LONGER,
         *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING, F.BACKGROUND),
-        *(F.SHARED_REPLICAS, F.CLIENTS, F.ADMISSION),
+        *(F.SHARED_REPLICAS, F.CLIENTS, F.ADMISSION, F.SOURCES),
     }
 )
 #: Exponential queues that clients come back to, one replica each.

@@ -10,7 +10,7 @@ import numpy as np
 from simulator.core.plan import Plan
 from simulator.theory.certain import busiest_at_one
 from simulator.theory.closed import ClosedLoad, of_clients, think_of
-from simulator.theory.stages import stages_of
+from simulator.theory.funnel import stages_of
 from simulator.theory.zero_load import EXACT, NUMERIC, zero_load
 
 

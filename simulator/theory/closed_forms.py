@@ -125,14 +125,15 @@ def _mean_waits(
     """
     stage = stages[0]
     tests = may_be_tested(stage), is_nearly_normal(stage)
-    known: dict[float, tuple[float, float] | None] = {}
+    known: dict[tuple[int, float], tuple[float, float] | None] = {}
     waits: list[float] = []  #: mean over the tasks of each shard
     services: list[float] = []
     left, often, beside = stage.replicas_left.tolist(), chances(stage), beside_of(stage)
     for shard, share in enumerate(stage.share.tolist()):
-        if share not in known:
-            known[share] = stage.moments_s(shard)
-        moments = known[share]
+        kind = stage.at(shard)[0].source, share
+        if kind not in known:
+            known[kind] = stage.moments_s(shard)
+        moments = known[kind]
         if moments is None:
             return []
         rate_per_s = plan.rate_per_s * float(often[shard]) / left[shard]

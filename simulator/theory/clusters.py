@@ -23,8 +23,9 @@ from simulator.core.laws import Law
 from simulator.core.plan import RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
+from simulator.theory.funnel import stages_of
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
-from simulator.theory.stages import PaperStage, stages_of
+from simulator.theory.stages import PaperStage
 from simulator.theory.visits import asks, mean_visits
 
 #: The part of what a tail's clusters are worth that blocks show at the median.
@@ -189,12 +190,13 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
         late = busy * servers * (1.0 if servers == 1 else 1 - busy + piled / servers) / (1 - busy)
         scale = varied / 2 / (1 - busy) / servers / (1.0 if servers == 1 else piled / servers)
         after_s = stage.after().mean()
+        fleet, _ = stage.at(shard)
         service_s = stage.mean_service_s(shard) if after_s > 0 else 1.0
         part = service_s / (service_s + after_s)  # of the time that a task takes its worker
-        visited = max(1, math.floor(mean_visits(stage)))
-        laws = [(stage.spread(), visited, part), (stage.work, 1, part), (stage.after(), visited, 1 - part)]
-        if (not stage.is_timed or stage.depends_on_items) and math.isinf(stage.counts.cap):
-            laws.append((stage.counts.law, 1, part))
+        visited = max(1, math.floor(mean_visits(fleet)))
+        laws = [(fleet.spread(), visited, part), (stage.work, 1, part), (stage.after(), visited, 1 - part)]
+        if (not fleet.is_timed or fleet.depends_on_items) and math.isinf(fleet.counts.cap):
+            laws.append((fleet.counts.law, 1, part))
         for law, draws, weight in laws:
             mean = 0.0 if law.is_constant() else law.mean()
             if mean > 0 and weight * late >= FEWEST_LATE:

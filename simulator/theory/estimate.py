@@ -16,10 +16,11 @@ from simulator.theory.beside import busy_beside, left_beside
 from simulator.theory.closed import ClosedLoad
 from simulator.theory.closed_forms import FULL, closed_forms
 from simulator.theory.door import AtDoor
+from simulator.theory.funnel import stages_of
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
 from simulator.theory.races import raced_share
-from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
+from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s
 from simulator.theory.visits import asks, chances
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
@@ -143,6 +144,22 @@ def stage_demands(plan: Plan) -> list[tuple[float, float]]:
         each = utilisation_of(stage, plan.rate_per_s)
         pairs.append((float(each.max()), float(each.sum()) / stage.replicas_in_all))
     return pairs
+
+
+def source_demands(plan: Plan, stage: int) -> list[tuple[float, float]]:
+    """Of each source of a stage that has several, mean demand over its replicas that take tasks, and of the busiest."""
+    view, first, found = stages_of(plan)[stage], 0, []
+    each = utilisation_of(view, plan.rate_per_s)
+    for fleet in view.fleets:
+        own = each[first : first + fleet.shards]
+        found.append((float(own.sum()) / fleet.replicas_in_all, float(own.max())))
+        first += fleet.shards
+    return found
+
+
+def shard_services_s(plan: Plan, stage: int) -> list[float]:
+    """(shards,) mean service time of each shard of a stage, at factor 1."""
+    return [float(service_s) for service_s in mean_services_s(stages_of(plan)[stage])]
 
 
 def busy_in_all(stage: PaperStage, rate_per_s: float) -> float:

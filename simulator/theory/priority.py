@@ -38,8 +38,8 @@ def priority_mean_waits(classes: Sequence[tuple[float, float, float, float]]) ->
 
 def is_proportional(plan: Plan, stage: PaperStage) -> bool:
     """Whether a service takes so many times as long for a query of so many times the work."""
-    row = plan.stages[stage.index]
-    return bool(row["knots"] == 1 and plan.knot_ns[row["first_knot"]] == 0)
+    knots = stage.knot_slice
+    return bool(knots.stop - knots.start == 1 and plan.knot_ns[knots.start] == 0)
 
 
 #: A class: see ``priority_mean_waits``.

@@ -1,5 +1,7 @@
 """What a Plan says of a stage by itself: candidates, service times and utilisation of its replicas."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,51 +12,21 @@ import numpy as np
 from simulator.core.batching import padded
 from simulator.core.features import Features, features_of
 from simulator.core.laws import Law, LawTable, exponential
-from simulator.core.plan import AFTER, CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
-from simulator.core.stage_view import StageView, stage_views
+from simulator.core.plan import AFTER, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
+from simulator.core.sources import sources_of
+from simulator.core.stage_view import StageView
 from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import cheap_sizes, least_part, most_tasks
 from simulator.theory.slow import share_done
-from simulator.theory.visits import asks, either, handed_on, hands_on_as_much, merging_s
+from simulator.theory.visits import FINE, Counts, asks, merging_s, midpoints
 
 S_PER_NS = 1e-9
-
-
-#: Points at which a law is taken where an integral over it has no closed form.
-POINTS = 4096
 
 
 def work_law_of(plan: Plan) -> Law:
     """The law of a query's work factor."""
     return LawTable(plan.work_law, plan.law_parts, plan.law_points).law(0)
-
-
-def midpoints(count: int) -> F8:
-    """(count,) middles of equal parts of (0, 1)."""
-    return (np.arange(count, dtype=np.float64) + 0.5) / count
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Candidates of a stage: a law, cut at what earlier stages keep."""
-
-    law: Law
-    cap: float
-
-    def is_fixed(self) -> bool:
-        """Whether every query has the same number."""
-        return self.law.is_constant() or self.law.least() >= self.cap
-
-    def at(self, uniform: F8) -> F8:
-        """Numbers at an array of uniforms."""
-        return np.asarray(np.clip(self.law.quantiles(uniform), 0.0, self.cap))
-
-    def moment(self, power: int) -> float:
-        """Mean of the number to the given power."""
-        if self.law.is_constant() or math.isinf(self.cap):
-            return self.law.moment(power) if math.isinf(self.cap) else min(self.law.mean(), self.cap) ** power
-        return float((self.at(midpoints(POINTS)) ** power).mean())
 
 
 @dataclass(frozen=True)
@@ -65,6 +37,7 @@ class PaperStage(StageView):
     by_role: tuple[Law, ...]
     work: Law  #: of a query's work factor
     is_given_less: bool  #: whether it is given what is answered before it, of which only about the mean is known
+    fleets: tuple[PaperStage, ...] = ()  #: its sources, if it has several: each as a stage of its shards alone
 
     @cached_property
     def features(self) -> Features:
@@ -83,7 +56,7 @@ class PaperStage(StageView):
     @property
     def fixed_candidates(self) -> bool:
         """Whether every query has that many."""
-        return self.counts.is_fixed()
+        return all(one.counts.is_fixed() for one in self.fleets or (self,))
 
     @property
     def has_fixed_items(self) -> bool:
@@ -94,13 +67,27 @@ class PaperStage(StageView):
     @property
     def is_timed(self) -> bool:
         """Whether a time is drawn, besides the cost of items if there is one."""
-        return self.law(TIME).kind != NONE
+        return any(one.law(TIME).kind != NONE for one in self.fleets or (self,))
+
+    @property
+    def source(self) -> int:
+        """Row of its source, where it has one."""
+        return self._number("first_source")
 
     @property
     def depends_on_items(self) -> bool:
-        """Whether its time depends on items."""
+        """Whether its time depends on items, of some source at least."""
         plan = self.plan
-        return bool(depends_on_items(plan.stages, plan.laws, plan.knot_ns, plan.knot_slope, self.index))
+        own = (self.source,) if not self.fleets else sources_of(plan.stages, self.index)
+        return any(depends_on_items(plan.sources, plan.laws, plan.knot_ns, plan.knot_slope, one) for one in own)
+
+    def at(self, shard: int) -> tuple[PaperStage, int]:
+        """The stage as the source of a shard alone, and the place of the shard there; itself where it has one."""
+        for fleet in self.fleets:
+            if shard < fleet.shards:
+                return fleet, shard
+            shard -= fleet.shards
+        return self, shard
 
     @property
     def has_both(self) -> bool:
@@ -109,9 +96,11 @@ class PaperStage(StageView):
 
     def cost_s(self, shard: int, work: float = 1.0, tasks: int = 1) -> float:
         """Cost of the mean number of candidates; of so many tasks together."""
+        if self.fleets:
+            return (of := self.at(shard))[0].cost_s(of[1], work, tasks)
         plan = self.plan
         items = padded(plan.stages, plan.batch_points, self.index, self._items(shard) * work * tasks)
-        cost_ns = task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
+        cost_ns = task_cost_ns(plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope, self.source, items)
         return float(cost_ns) * S_PER_NS
 
     def _items(self, shard: int) -> float:
@@ -122,6 +111,8 @@ class PaperStage(StageView):
 
         Where items vary it is a bound from below: what is asked for more than its time is saturated, whatever they are.
         """
+        if self.fleets:
+            return (of := self.at(shard))[0].busy_service_s(of[1])
         if not self.is_batched:
             return self.mean_service_s(shard)
         least, most = self._full_batch(shard)
@@ -149,6 +140,8 @@ class PaperStage(StageView):
 
     def busy_after_s(self, shard: int) -> float:
         """Mean time that a worker stays taken by a task after its answer, when many wait: its part of a full batch."""
+        if self.fleets:
+            return (of := self.at(shard))[0].busy_after_s(of[1])
         mean_s = self.after().mean()
         return mean_s / self._full_batch(shard)[1] if self.is_batched and mean_s > 0 else mean_s
 
@@ -159,7 +152,7 @@ class PaperStage(StageView):
     def _items_drawn(self, shard: int) -> F8:
         """(n,) effective items of a shard over the laws of candidates and work, equally likely."""
         work = self.work
-        side = POINTS if self.fixed_candidates or work.is_constant() else 64
+        side = FINE if self.fixed_candidates or work.is_constant() else 64
         counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
         factors = work.quantiles(midpoints(1 if work.is_constant() else side))
         return np.outer(counts, factors).ravel() * float(self.share[shard])
@@ -176,11 +169,13 @@ class PaperStage(StageView):
 
     def shift_s(self, shard: int, work: float = 1.0) -> float:
         """The part of the time alone that ``spread`` does not multiply: the cost of items besides a ``time`` law."""
-        return self.cost_s(shard, work) if self.has_both else 0.0
+        fleet, place = self.at(shard)
+        return fleet.cost_s(place, work) if fleet.has_both else 0.0
 
     def spread_out_s(self, shard: int, work: float = 1.0) -> float:
         """The part of the time alone that ``spread`` multiplies."""
-        return self.law(TIME).mean() * work * S_PER_NS if self.is_timed else self.cost_s(shard, work)
+        fleet, place = self.at(shard)
+        return fleet.law(TIME).mean() * work * S_PER_NS if fleet.is_timed else fleet.cost_s(place, work)
 
     def spread(self) -> Law:
         """Law of the factor on the time alone: the task factor, or a ``time`` law over its mean."""
@@ -191,6 +186,8 @@ class PaperStage(StageView):
 
     def moments_s(self, shard: int) -> tuple[float, float] | None:
         """First two moments of the service time at factor 1; None where they have no closed form here."""
+        if self.fleets:
+            return (of := self.at(shard))[0].moments_s(of[1])
         task, work = self.spread(), self.work
         if self.has_both:
             if not self.has_fixed_items:
@@ -232,7 +229,7 @@ class PaperStage(StageView):
 
     def has_drawn_machines(self) -> bool:
         """Whether machines differ by luck, so that this plan's are those of one replication only."""
-        return not self.law(MACHINE).is_constant()
+        return any(not one.law(MACHINE).is_constant() for one in self.fleets or (self,))
 
     def is_busy_by_luck(self) -> bool:
         """Whether demand does not say how busy its workers are: machines are drawn, or it is a bound."""
@@ -247,6 +244,8 @@ class PaperStage(StageView):
         moments = self.moments_s(shard)
         if moments is not None:
             return moments[0]
+        if self.fleets:
+            return (of := self.at(shard))[0].mean_service_s(of[1])
         knot, start, slope = (column[self.knot_slice] for column in self._knots)
         work, share, items = self.work, float(self.share[shard]), self._items_drawn(shard)
         if self.is_padded:
@@ -263,6 +262,8 @@ class PaperStage(StageView):
 
     def is_exponential(self) -> bool:
         """Whether service times are exponential, of the same mean for every query."""
+        if self.fleets:
+            return all(one.is_exponential() for one in self.fleets)
         spread = self.spread()
         if self.has_both or (not self.is_timed and not self.has_fixed_items):
             return False
@@ -270,6 +271,10 @@ class PaperStage(StageView):
 
     def constant_services_s(self) -> F8 | None:
         """(shards, replicas) service times where none of them is random, else None."""
+        if self.fleets:
+            each = [one.constant_services_s() for one in self.fleets]
+            known = [one for one in each if one is not None]
+            return np.concatenate(known) if len(known) == len(each) else None
         fixed = self.has_fixed_items if self.depends_on_items else self.work.is_constant()
         fixed = fixed and self.spread().is_constant()
         if not fixed:
@@ -305,13 +310,14 @@ class PaperStage(StageView):
 
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
-    """``value(shard)`` of every shard, computed once for equal shares."""
-    known: dict[float, float] = {}
+    """``value(shard)`` of every shard, computed once for equal shares of a source."""
+    known: dict[tuple[int, float], float] = {}
     values = []
     for shard, share in enumerate(stage.share.tolist()):
-        if share not in known:
-            known[share] = value(shard)
-        values.append(known[share])
+        kind = stage.at(shard)[0].source, share
+        if kind not in known:
+            known[kind] = value(shard)
+        values.append(known[kind])
     return values
 
 
@@ -328,22 +334,3 @@ def busy_services_s(stage: PaperStage, lasts_s: float = math.inf) -> F8:
 def busy_afters_s(stage: PaperStage) -> F8:
     """(shards,) mean time that a task takes of a worker of each shard after its answer, when many wait."""
     return np.array(_by_share(stage, stage.busy_after_s))
-
-
-def stages_of(plan: Plan) -> list[PaperStage]:
-    """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since).
-
-    Those on the shards that are visited are handed on, of the mean query; likewise where some pass a stage by.
-    """
-    stages: list[PaperStage] = []
-    work, handed, is_less = work_law_of(plan), Counts(Law.constant(0.0), math.inf), False
-    for index, view in enumerate(stage_views(plan)):
-        laws, given, is_given_less = view.laws(), handed, is_less
-        if laws[CANDIDATES].kind != NONE:
-            given, is_given_less = Counts(laws[CANDIDATES], math.inf), False
-        stages.append(PaperStage(plan, index, given, laws, work, is_given_less))
-        on, is_less = Counts(*handed_on(view, given.law, given.cap)), is_given_less or not hands_on_as_much(view)
-        if view.is_optional and on != handed:
-            on, is_less = Counts(either(view.taken, (on.law, on.cap), (handed.law, handed.cap)), math.inf), True
-        handed = on
-    return stages

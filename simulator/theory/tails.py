@@ -19,10 +19,11 @@ from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
 from simulator.theory.beside import Beside, beside_of, besides_s, busy_beside
 from simulator.theory.closed_forms import closed_forms
 from simulator.theory.estimate import busiest, busy_in_all, stage_demands, utilisation_of
+from simulator.theory.funnel import stages_of
 from simulator.theory.prediction import EXACT
 from simulator.theory.queues import erlang_c
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
-from simulator.theory.stages import PaperStage, mean_services_s, stages_of
+from simulator.theory.stages import PaperStage, mean_services_s
 from simulator.theory.visits import asks, mean_visits, visits_of
 
 #: A mean is carried by few where the largest draw carries more than this part of what the ten largest do, on average.
@@ -112,7 +113,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     if plan.clients or len(plan.door) or len(plan.patience):
         return MeansAhead()  # how queues of theirs spread is not known
     stages = stages_of(plan)
-    alone = [_pieces(stage, plan.rate_per_s) for stage in stages]
+    alone = [[one for own in stage.fleets or (stage,) for one in _pieces(own, plan.rate_per_s)] for stage in stages]
     of_all = [[one.seldom(asks(stage)) for one in own] for stage, own in zip(stages, alone, strict=True)]
     pieces = [_beside(stages, alone, place) for place in range(len(stages))]
     exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
@@ -191,11 +192,8 @@ class _Piece:
 
 def _beside(stages: Sequence[PaperStage], pieces: Sequence[list[_Piece]], place: int) -> list[_Piece]:
     """The parts of the latency of a stage: its own, and how long it waits for what others draw at its replicas."""
-    found = list(pieces[place])
-    for other in stages:
-        if other.index != place and other.owner == stages[place].owner:
-            found += [one for one in pieces[other.index] if one.kind == WAIT]
-    return found
+    others = [other for other in stages if other.index != place and other.owner == stages[place].owner]
+    return [*pieces[place], *(one for other in others for one in pieces[other.index] if one.kind == WAIT)]
 
 
 def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:
@@ -261,7 +259,7 @@ def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8, besides: Beside 
         if not is_spare:
             power = 2
         if key not in known:
-            square = 2.0 if is_spare else _square(stage, shard, service_s)
+            square = 2.0 if is_spare else _square(*stage.at(shard), service_s)
             if besides is not None:
                 service_s, square = besides.time.mean(), besides.square
             chance = erlang_c(servers, full * servers) if full > 0 else 0.0

@@ -20,6 +20,8 @@ def is_nearly_normal(stage: PaperStage) -> bool:
 
     The kurtosis of a sum, of a service and what follows it, is no greater than the larger of its parts.
     """
+    if stage.fleets:
+        return all(is_nearly_normal(one) for one in stage.fleets)
     spread, work = stage.spread(), stage.work
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
     if stage.depends_on_items:

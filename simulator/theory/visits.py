@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,37 @@ AT_ONCE = 1 << 20
 QUERIES = 512
 #: Candidates that stand for a law of them; numbers of them that are told apart.
 POINTS, MOST_WAYS = 256, 64
+
+
+#: Points at which a law is taken where an integral over it has no closed form.
+FINE = 4096
+
+
+def midpoints(count: int) -> F8:
+    """(count,) middles of equal parts of (0, 1)."""
+    return (np.arange(count, dtype=np.float64) + 0.5) / count
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Candidates of a stage: a law, cut at what earlier stages keep."""
+
+    law: Law
+    cap: float
+
+    def is_fixed(self) -> bool:
+        """Whether every query has the same number."""
+        return self.law.is_constant() or self.law.least() >= self.cap
+
+    def at(self, uniform: F8) -> F8:
+        """Numbers at an array of uniforms."""
+        return np.asarray(np.clip(self.law.quantiles(uniform), 0.0, self.cap))
+
+    def moment(self, power: int) -> float:
+        """Mean of the number to the given power."""
+        if self.law.is_constant() or math.isinf(self.cap):
+            return self.law.moment(power) if math.isinf(self.cap) else min(self.law.mean(), self.cap) ** power
+        return float((self.at(midpoints(FINE)) ** power).mean())
 
 
 def has_all_been(stage: StageView) -> bool:

@@ -1,6 +1,7 @@
 """Latency of a query that meets an empty system: maxima over shards, convolved over stages."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,7 +13,8 @@ from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import company_of
 from simulator.documents import paper
 from simulator.theory import claims
-from simulator.theory.stages import PaperStage, stages_of, work_law_of
+from simulator.theory.funnel import stages_of
+from simulator.theory.stages import PaperStage, work_law_of
 from simulator.theory.visits import hands_on_as_much
 
 PERCENTS = (50, 90, 95, 99, 99.9)
@@ -67,6 +69,7 @@ class _Curve:
     A task takes (shift + alone x spread) x the factor of its machine.
     """
 
+    spread: Law
     count: int
     offset_s: float
     shift_s: float
@@ -96,7 +99,7 @@ class _Stage:
     def __init__(self, view: PaperStage) -> None:
         self.view = view
         self.shards = view.least_visits
-        self.spread = view.spread()
+        self.spreads = [fleet.spread() for fleet in view.fleets or (view,)]
         self.response = view.response()
         self.merge_s = view.merge_s()
         self.offsets_s = view.offsets_s().tolist()
@@ -111,14 +114,25 @@ class _Stage:
         return self.known[work]
 
     def _curves(self, work: float) -> list[_Curve]:
+        shards = list(range(self.view.shards)[: self.shards])
+        if not self.view.fleets:
+            return self._of_shards(shards, self.spreads[0], work)
+        own = [[shard for shard in shards if self.view.at(shard)[0] is fleet] for fleet in self.view.fleets]
+        each = zip(own, self.spreads, strict=True)
+        return [curve for some, spread in each for curve in self._of_shards(some, spread, work)]
+
+    def _of_shards(self, shards: Sequence[int], spread: Law, work: float) -> list[_Curve]:
+        """Those of some shards, of one source."""
         counts: dict[tuple[float, float, float, tuple[float, ...]], int] = {}
         alone: dict[float, tuple[float, float]] = {}
-        for shard, share in enumerate(self.view.share.tolist()[: self.shards]):
+        shares = self.view.share.tolist()
+        for shard in shards:
+            share = shares[shard]
             if share not in alone:
                 alone[share] = self.view.shift_s(shard, work), self.view.spread_out_s(shard, work)
             key = (self.offsets_s[shard], *alone[share], self.factors[shard])
             counts[key] = counts.get(key, 0) + 1
-        curves = [_Curve(count, *key) for key, count in counts.items()]
+        curves = [_Curve(spread, count, *key) for key, count in counts.items()]
         if len(curves) <= MOST_DIFFERENT:
             return curves
         curves.sort(key=lambda curve: (curve.shift_s + curve.alone_s) * max(curve.factors))
@@ -243,7 +257,7 @@ def _mean_s(stage: _Stage, work: float) -> float:
 def _constant_s(stage: _Stage, work: float) -> float | None:
     """Zero-load latency of a stage in which nothing is random but the work, given its factor; else None."""
     response = stage.response
-    if not stage.spread.is_constant() or not response.is_constant():
+    if not all(spread.is_constant() for spread in stage.spreads) or not response.is_constant():
         return None
     latest_s = 0.0
     for curve in stage.curves(work):
@@ -259,7 +273,7 @@ def _lumped(curves: list[_Curve]) -> _Curve:
     offset_s = sum(curve.count * curve.offset_s for curve in curves) / count
     shift_s = sum(curve.count * curve.shift_s * float(np.mean(curve.factors)) for curve in curves) / count
     alone_s = sum(curve.count * curve.alone_s * float(np.mean(curve.factors)) for curve in curves) / count
-    return _Curve(count, offset_s, shift_s, alone_s, (1.0,))
+    return _Curve(curves[0].spread, count, offset_s, shift_s, alone_s, (1.0,))
 
 
 def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
@@ -267,8 +281,8 @@ def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
     curves = stage.curves(work)
     response = stage.response
     upper = 1 - chance / stage.shards / (1 if response.is_constant() else 2)
-    spread = stage.spread.percentile(upper)
-    served = max(curve.served_s(spread) for curve in curves)
+    spreads = {id(spread): spread.percentile(upper) for spread in stage.spreads}
+    served = max(curve.served_s(spreads[id(curve.spread)]) for curve in curves)
     return served + response.percentile(upper)
 
 
@@ -291,7 +305,7 @@ def _maximum_cdf(stage: _Stage, work: float, step_s: float) -> F8:
     log_cdf = np.zeros(CELLS)
     response = np.diff(stage.response.cdf(edges), prepend=0.0)
     for curve in stage.curves(work):
-        served = np.diff(_served_cdf(stage, curve, edges), prepend=0.0)
+        served = np.diff(_served_cdf(curve, edges), prepend=0.0)
         with np.errstate(divide="ignore"):
             log_cdf += curve.count * np.log(np.clip(np.cumsum(_convolved(served, response)), 0.0, 1.0))
     return np.asarray(np.exp(log_cdf))
@@ -303,14 +317,14 @@ def _closed_cdf(stage: _Stage, work: float, instants: F8) -> F8:
     log_cdf = np.zeros(len(instants))
     for curve in stage.curves(work):
         with np.errstate(divide="ignore"):
-            log_cdf += curve.count * np.log(_served_cdf(stage, curve, left))
+            log_cdf += curve.count * np.log(_served_cdf(curve, left))
     return np.asarray(np.exp(log_cdf))
 
 
-def _served_cdf(stage: _Stage, curve: _Curve, instants: F8) -> F8:
+def _served_cdf(curve: _Curve, instants: F8) -> F8:
     """P(finished by an instant) of one task sent at 0; the replica is any, with equal chances."""
     left = instants - curve.offset_s
-    spread = stage.spread
+    spread = curve.spread
     served = np.zeros(len(instants))
     for factor, part in curve.speeds:
         scale, beyond = curve.alone_s * factor, left - curve.shift_s * factor

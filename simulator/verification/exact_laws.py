@@ -17,7 +17,7 @@ QuantileLaw = Callable[[float], float]
 def exact_law(system: System) -> QuantileLaw | None:
     """The law of a system's latency, None where it is not known in closed form."""
     family, given = system.family, parsed(system.parameters)
-    if family in ("fanout0", "fanout0_het"):
+    if family in ("fanout0", "fanout0_het", "sources0"):
         return _empty(family, given)
     if family == "kofn0":
         return _first_of(given)
@@ -118,6 +118,13 @@ def _empty(family: str, given: dict[str, str]) -> QuantileLaw:
     from scipy.special import ndtri
 
     count = int(given["N"])
+    if family == "sources0":
+        first, second, others = float(given["a"]), float(given["b"]), int(given["M"])
+
+        def of_both(t: float) -> float:
+            return (1 - math.exp(-t / first)) ** count * (1 - math.exp(-t / second)) ** others
+
+        return lambda p: EMPTY_UNIT_S * bisect(of_both, p, 1.0)
     if family == "fanout0_het":
         slow = float(given["mu_slow"])
 

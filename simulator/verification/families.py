@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simulator.verification.lookups import ONES, cached, of_one
+from simulator.verification.lookups import ONES, cached, fleets, of_one
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
-EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
+EMPTY = ("fanout0", "fanout0_het", "sources0", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup", "bulkhead")
 RANKED, CLOSED = ("prio", "prio_c"), ("closed", "closed_tandem")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
@@ -309,8 +309,7 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Queries so far apart that none meets another; their time unit is EMPTY_UNIT_S."""
     if family == "seed":
         count, each = (1000, "1us") if "retrieval" in given["stage"] else (5, "1ms")
-        model = {"kind": "tree", "per_item": each}
-        items = 100_000_000 if count == 1000 else 500
+        model, items = {"kind": "tree", "per_item": each}, 100_000_000 if count == 1000 else 500
         stages = [{"name": "one", "candidates": items, "model": model, "shards": count}]
         return scenario(0.01, *stages, arrivals="constant")
     if family == "tailatscale":
@@ -332,19 +331,19 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
         stages = [stage("one", fan_out_law(given), shards=int(given["N"]))]
     elif family == "fanout0_het":
         count, slow = int(given["N"]), 1 / float(given["mu_slow"])
-        task = {"task": {"kind": "exponential"}}
-        model = {"kind": "tree", "per_item": "1ms"}
-        shares = [slow] + [1] * (count - 1)
-        one = {"name": "one", "candidates": slow + count - 1, "model": model, "shares": shares, "variability": task}
-        stages = [one]
+        varied, shares = {"task": {"kind": "exponential"}}, [slow] + [1] * (count - 1)
+        one = {"name": "one", "model": {"kind": "tree", "per_item": "1ms"}, "shares": shares, "variability": varied}
+        stages = [{**one, "candidates": slow + count - 1}]
+    elif family == "sources0":
+        stages = [fleets(given, EMPTY_UNIT_S)]
     else:
         pairs = [(int(given[f"N{i}"]), 1 / float(given[f"mu{i}"])) for i in (1, 2)]
-        stages = [
-            stage(f"s{i}", exponential(mean * EMPTY_UNIT_S), shards=count) for i, (count, mean) in enumerate(pairs)
-        ]
+        laws = [(count, exponential(mean * EMPTY_UNIT_S)) for count, mean in pairs]
+        stages = [stage(f"s{i}", law, shards=count) for i, (count, law) in enumerate(laws)]
     return scenario(2e-5 / EMPTY_UNIT_S, *stages, arrivals="constant")
 
 
 def shards_of(values: dict[str, Any]) -> int:
     """Number of shards of a scenario."""
-    return sum(part.get("shards", len(part.get("shares", [1]))) for part in values["stages"])
+    each = (one for part in values["stages"] for one in part.get("sources", [part]))
+    return sum(one.get("shards", len(one.get("shares", [1]))) for one in each)

@@ -1,4 +1,4 @@
-"""Systems of few features beside a plain server: caches, clients beside others, queries that come back, autoscalers."""
+"""Systems of few features beside a plain server: caches, sources, others beside clients, visits again, autoscalers."""
 
 from typing import Any
 
@@ -11,6 +11,16 @@ def cached(given: dict[str, str]) -> dict[str, Any]:
     popularity = {"kind": "zipf", "s": float(given["zipf"]), "catalogue": int(given["N"])}
     cache = {"size": int(given["C"]), "popularity": popularity}
     return {"name": "one", "model": {"kind": "time", "law": f"{ASKED_S!r}s"}, "cache": cache}
+
+
+def fleets(given: dict[str, str], unit_s: float) -> dict[str, Any]:
+    """A stage of two sources of N and M shards, whose times are exponential of means a and b, in a unit."""
+
+    def source(name: str, mean: str, shards: str) -> dict[str, Any]:
+        law = {"kind": "exponential", "mean": f"{float(given[mean]) * unit_s!r}s"}
+        return {"name": name, "model": {"kind": "time", "law": law}, "shards": int(given[shards])}
+
+    return {"name": "one", "sources": [source("first", "a", "N"), source("second", "b", "M")]}
 
 
 def beside(given: dict[str, str]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ VERIFIED: dict[str, Known] = {
     "skew": Known("shards of unlike size, constant service", "one M/D/1 of the largest"),
     "fanout0": Known("fan-out to an empty fleet", "order statistics; David and Nagaraja (2003)"),
     "fanout0_het": Known("the same with one slow shard", "order statistics"),
+    "sources0": Known("the same, the shards of two unlike sources", "the greatest of independent times"),
     "funnel0": Known("two fan-outs, empty", "Renyi (1953)"),
     "tailatscale": Known("a share of slow shards, empty", "Dean and Barroso (2013), figure 1"),
     "det": Known("a burst into constant stages, a server that is asked too much", "arithmetic"),

@@ -17,8 +17,8 @@ from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
+from simulator.theory.funnel import stages_of
 from simulator.theory.queues import MD1, mg1_mean_wait, mmc_quantile
-from simulator.theory.stages import stages_of
 from simulator.verification.families import scenario, stage
 
 #: Services of mean 1 s.

@@ -441,6 +441,20 @@ def empty_systems_are_as_paper_says() -> None:
         assert abs(zero_load(plan).mean_s - seen) < 1e-8, f"{zero_load(plan).mean_s:.6g} s on paper, {seen:.6g} s seen"
 
 
+def unlike_sources_are_as_paper_says() -> None:
+    """test_sources.py: an empty system answers with the greatest of a constant and an exponential time."""
+    from simulator.core.sources import SourceParts
+    from simulator.theory.zero_load import zero_load
+
+    a, b = 1e-3, 3e-3
+    times = Law.constant(a * 1e9), Law.exponential(b * 1e9)
+    both = [SourceParts(candidates=Law.constant(1.0), time=time) for time in times]
+    found = zero_load(_plan([StageParts(share=[0.5, 0.5], sources=both)]))
+    exact = a + b * math.exp(-a / b)
+    with law("T6"):
+        assert found is not None and abs(found.mean_s / exact - 1) < 1e-3, f"{found} in place of {exact:.6g} s"
+
+
 def causes_are_told_apart() -> None:
     """unit/test_causes.py: each task's parts by hand; their shares; and what laws say of them before it."""
     from simulator.core import draws

@@ -646,6 +646,25 @@ LONGER = plans(most_stages=2, afters=True, hedges=False) | plans(
 BATCHED = plans(stages=1, shards=1, workers=1, batches=st.integers(2, 4), afters=True, **ALONE)
 
 
+#: Stages whose shards are those of several sources.
+SOURCED = plans_of_all(most_stages=2, shards=3, sources=True) | plans(stages=1, shards=6, sources=True, **PLAIN)
+
+
+def sources_agree() -> None:
+    """test_engines_agree.py: the same, where a stage has several sources."""
+    agree_on(SOURCED)
+
+
+def sources_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where a stage has several sources."""
+    hold_on(SOURCED)
+
+
+def sources_walk() -> None:
+    """test_engine.py: the walk agrees, where a stage has several sources."""
+    walk_as_on(SOURCED)
+
+
 def longer_agree() -> None:
     """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
     agree_on(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN), 400)
@@ -736,9 +755,10 @@ def service_times_are_worked_out_anew() -> None:
         table = reference.simulate(plan, tasks=True).task_table.grid(plan)
         trace = reference.simulate(plan)
         for stage, row in enumerate(plan.stages):
-            if row["hashed"]:
+            source = plan.sources[row["first_source"]]
+            if source["hashed"] or row["sources"] > 1:
                 continue
-            knots = slice(int(row["first_knot"]), int(row["first_knot"] + row["knots"]))
+            knots = slice(int(source["first_knot"]), int(source["first_knot"] + source["knots"]))
             steps = list(zip(plan.knot_items[knots], plan.knot_ns[knots], plan.knot_slope[knots], strict=True))
             is_timed = plan.laws[stage * ROLES + TIME]["kind"] != NONE
             for query in range(plan.queries):

@@ -1779,7 +1779,7 @@ ROOMS = (
         "all of a block have the work of its first query",
         "E1",
         WORK,
-        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            if looks_at_items",
+        "            factor = factors[min(who, last_factor)]\n            if looks_at_items",
         "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            if looks_at_items",
         AGREE,
     ),
@@ -3799,6 +3799,107 @@ PAID = (
     ),
 )
 
+SOURCES_AGREE, SOURCES_HOLD, SOURCES_WALK = (f"sample_paths.sources_{name}" for name in ("agree", "hold", "walk"))
+SOURCES = "core/sources.py"
+SEVERAL = (
+    Mutant(
+        "a source begins a shard late",
+        "E8",
+        SOURCES,
+        'sources[source + 1]["first"] <= shard',
+        'sources[source + 1]["first"] < shard',
+        SOURCES_WALK,
+    ),
+    Mutant(
+        "sources draw their candidates by one luck",
+        "E8",
+        WORK,
+        'stage * draws.PLACES + sources[source]["first"]',
+        "stage * draws.PLACES",
+        SOURCES_WALK,
+    ),
+    Mutant(
+        "each source scores what all of them do",
+        "E8",
+        WORK,
+        "            if has_sources(stages, stage):",
+        '            if stages[stage]["sources"] > 9:',
+        SOURCES_WALK,
+    ),
+    Mutant(
+        "candidates of sources fall by hash as those of the first",
+        "E8",
+        WORK,
+        "last_factor, place = factors.shape[0] - 1, stage * draws.PLACES + first",
+        "last_factor, place = factors.shape[0] - 1, stage * draws.PLACES",
+        SOURCES_WALK,
+    ),
+    Mutant(
+        "event by event, the last answer is the first source's",
+        "E1",
+        ON_ANSWER,
+        "kept.source_answer_ns[first + source, query] = now",
+        "kept.source_answer_ns[first, query] = now",
+        SOURCES_AGREE,
+    ),
+    Mutant(
+        "looking ahead, a source has answered when its last shard has",
+        "E1",
+        RECORDER,
+        "last_ns = max(last_ns, wholes[ANSWERED, first_task + shard])",
+        "last_ns = wholes[ANSWERED, first_task + shard]",
+        SOURCES_AGREE,
+    ),
+    Mutant(
+        "factors are those of the first source",
+        "E1",
+        SERVICE,
+        'begin, row = sources[source]["first"], sources[source]["law"] + TASK',
+        'begin, row = sources[source]["first"], sources[first]["law"] + TASK',
+        SOURCES_AGREE,
+    ),
+    Mutant(
+        "a stage that has not closed says when sources had answered",
+        "E1",
+        NOTES,
+        "of_closed(plan.stages, self.source_answer_ns, self.close_ns)",
+        "self.source_answer_ns",
+        SOURCES_AGREE,
+    ),
+    Mutant(
+        "answers of sources are not kept where they count",
+        "S4",
+        REFERENCE,
+        "self.model.record.counted(self.index, gather.query, copy.shard, now)",
+        "self.model.record.counted(self.index, gather.query, 0, now)",
+        SOURCES_HOLD,
+    ),
+    Mutant(
+        "batches take what the first source takes",
+        "E8",
+        SERVICE,
+        "source = source_of(stages, sources, stage, shard)\n    return cost_ns(",
+        "source = source_of(stages, sources, stage, 0)\n    return cost_ns(",
+        SOURCES_WALK,
+    ),
+    Mutant(
+        "a copy draws its time by the law of the first source",
+        "E8",
+        COPYING,
+        "source = source_of(stages, sources, stage, shard)",
+        "source = source_of(stages, sources, stage, 0)",
+        SOURCES_WALK,
+    ),
+    Mutant(
+        "on paper all sources have the spread of the first",
+        "T6",
+        "theory/zero_load.py",
+        "each = zip(own, self.spreads, strict=True)",
+        "each = zip(own, self.spreads[:1] * len(own), strict=True)",
+        "figures.unlike_sources_are_as_paper_says",
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3836,6 +3937,7 @@ TABLES = (
     *OTHERS,
     *EXPLAINED,
     *PAID,
+    *SEVERAL,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -26,8 +26,8 @@ from simulator.running.run import simulate
 from simulator.scenario import to_yaml
 from simulator.testing import plans
 from simulator.theory import busiest, estimate
+from simulator.theory.funnel import stages_of
 from simulator.theory.queues import MD1
-from simulator.theory.stages import stages_of
 from simulator.verification.families import parsed
 from simulator.verification.table import rows
 

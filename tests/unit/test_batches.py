@@ -18,7 +18,7 @@ from simulator.core.service import batch_ns
 from simulator.planner.plans import make_plan
 from simulator.testing.strategies.plans import knots
 from simulator.theory import constant_latencies_s, estimate, is_fastest_empty
-from simulator.theory.stages import stages_of
+from simulator.theory.funnel import stages_of
 
 #: Nine small tasks for one that fills a batch alone: by the mean, of six items, one fits; of the small, ten.
 SMALL = {"kind": "mixture", "parts": [{"weight": 9, "law": 1}, {"weight": 1, "law": 51}]}
@@ -42,7 +42,8 @@ def filled_ns(plan, items):
             count += 1
         if count == len(left) and count < plan.stages[0]["max_size"]:
             break  # the last is not full
-        costs.append(batch_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, plan.batch_points, 0, total))
+        columns = plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope
+        costs.append(batch_ns(plan.stages, *columns, plan.batch_points, 0, 0, total))
         del left[:count]
     return math.fsum(costs) / (len(items) - len(left))
 

@@ -26,7 +26,7 @@ from simulator.stats.share import Layout
 from simulator.stats.takers import of_takers, series_of_stage, takers
 from simulator.theory import certainly_busiest
 from simulator.theory import estimate as on_paper
-from simulator.theory.stages import stages_of
+from simulator.theory.funnel import stages_of
 from simulator.theory.visits import chances
 
 

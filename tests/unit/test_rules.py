@@ -84,15 +84,15 @@ def test_durations_are_rounded_half_up_and_services_take_time():
 @given(plans(), st.floats(0, 20), st.floats(0, 20))
 def test_costs_do_not_decrease_with_items(plan, one, two):
     low, high = sorted((one, two))
-    columns = plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope
-    for stage in range(len(plan.stages)):
-        assert work.cost_ns(*columns, stage, low) <= work.cost_ns(*columns, stage, high) + 1e-9
+    columns = plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope
+    for source in range(len(plan.sources)):
+        assert work.cost_ns(*columns, source, low) <= work.cost_ns(*columns, source, high) + 1e-9
 
 
 def test_a_cost_goes_through_its_knots():
     part = StageParts(knots=[(0.0, 5.0, 1.0), (10.0, 15.0, 3.0)], candidates=Law.constant(1.0))
     plan = assemble([part], np.array([0]))
-    columns = plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope
+    columns = plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope
     assert [work.cost_ns(*columns, 0, items) for items in (0.0, 4.0, 10.0, 12.0)] == [5.0, 9.0, 15.0, 21.0]
 
 

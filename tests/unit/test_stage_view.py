@@ -74,7 +74,7 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
         assert not may_lockstep(features | {"invented"})
 
 
-@given(plans())
+@given(plans(sources=False))
 def test_slices_part_the_shards_the_replicas_and_the_knots(plan):
     views = stage_views(plan)
     for slices, whole in (

@@ -47,7 +47,8 @@ def choosy(
     first_task, first_worker = place * shards, given.modes[stage]["first_worker"]
     enqueued_ns = now + stages[stage]["request_ns"]
     enqueue_ns, send_ns = enqueued_ns, stages[stage]["send_ns"]
-    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    is_own = has_own_factor(given.stages, given.sources, given.laws, stage)
+    same = same_factor(given.stages, given.sources, given.laws, stage)
     is_longer = stays_taken(given.laws, stage)
     last_ns = latest_ns = total = rules.NOTHING
     critical = critical_enqueue = critical_wait = critical_service = rules.NOTHING

@@ -6,12 +6,13 @@ from simulator.core import breakers
 from simulator.core.admission import DOORWAY, has_door, may_shed_itself
 from simulator.core.clients import are_unknown, is_unknown
 from simulator.core.columns import SHED, UNFINISHED
-from simulator.core.following import nobody
+from simulator.core.following import follows, nobody
 from simulator.core.hosted import has_company, kept_width
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, TIME, Plan, Rows
 from simulator.core.retrying import TELLER, are_attempts_unknown, seen
 from simulator.core.service import stays_taken
+from simulator.core.sources import first_kept, is_hashed, sources_of, stages_kept
 from simulator.engines.compiled import records
 from simulator.engines.compiled.caches import caches_of
 from simulator.engines.compiled.events import COLUMNS
@@ -60,6 +61,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
         batches=np.zeros(plan.batch_sizes, dtype=np.int64),
         table=np.full((records.TABLE, rows), -1, dtype=np.int64),
+        source_answer_ns=np.full((len(stages_kept(plan.stages)), queries), -1, dtype=np.int64),
         stage_outcome=np.full((stages * is_partial, queries), UNFINISHED, dtype=np.int8),
         answers=np.full((stages * is_partial, queries), -1, dtype=np.int64),
         coverage=np.full((stages * is_partial, queries), -1.0),
@@ -101,6 +103,18 @@ def filling(given: Given, kept: Kept, is_sent_again: bool) -> Given:
     return given._replace(left=seen(kept.serving)) if len(kept.serving) else given
 
 
+def is_alike(plan: Plan, stage: int) -> bool:
+    """Whether queries that score as many candidates in a stage, with the same factor, have the same work.
+
+    What several sources score in all does not say what each does, but where all say how many.
+    """
+    laws = [int(plan.sources[source]["law"]) for source in sources_of(plan.stages, stage)]
+    drawn = [is_drawn(plan.laws, law + role) for law in laws for role in (CANDIDATES, TIME)]
+    is_known = len(laws) == 1 or all(plan.laws[law + CANDIDATES]["kind"] == CONSTANT for law in laws)
+    unlike = is_drawn(plan.work_law, 0) or is_hashed(plan.stages, plan.sources, stage) or follows(plan.stages, stage)
+    return is_known and not (any(drawn) or unlike)
+
+
 def modes_of(plan: Plan, whole: Plan, workers: int, tasks: bool, at_once: int) -> Rows:
     """What the engine knows of the stages of a plan besides it.
 
@@ -108,6 +122,7 @@ def modes_of(plan: Plan, whole: Plan, workers: int, tasks: bool, at_once: int) -
     asked for; ``at_once``: tasks whose luck is drawn at once.
     """
     modes = np.zeros(len(plan.stages), dtype=records.MODE)
+    modes["first_kept"] = first_kept(plan.stages)
     worker, merger = 0, workers
     for stage, (mode, row, before) in enumerate(zip(modes, plan.stages, whole.stages, strict=True)):
         mode["answers"] = before["shards"]
@@ -122,9 +137,7 @@ def modes_of(plan: Plan, whole: Plan, workers: int, tasks: bool, at_once: int) -
         else:
             mode["first_worker"] = modes[owner]["first_worker"]
         mode["first_seat"] = plan.stages[owner]["first_replica"]
-        drawn = [is_drawn(plan.laws, stage * ROLES + role) for role in (CANDIDATES, TIME)]
-        is_alike = not (any(drawn) or is_drawn(plan.work_law, 0) or row["hashed"] or row["follows"])
-        mode["has_same"] = is_alike
+        mode["has_same"] = is_alike(plan, stage)
         mode["is_mixed"] = has_company(plan.stages, stage) and bool(plan.is_batched[stage])
         merger += int(row["mergers"])
     return modes

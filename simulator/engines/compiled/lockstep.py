@@ -42,6 +42,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
     """Find the classes; stages where none is found, or in ``except_stages``, have one shard a class."""
     stages = np.array(plan.stages)
     share: list[F8] = []
+    source_share: list[F8] = []
     left_of: list[I8] = []
     machine_factor: list[F8] = []
     replica_of: list[I8] = []
@@ -67,6 +68,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         row["first_replica"] = before
         row["shards"] = classes
         share.append(shares[representative])
+        source_share.append(plan.source_share[here][representative])  # of one source these are the same
         left_of.append(left[representative])
         machine_factor.append(machines[representative].ravel())
         replica_of.append(before + (class_of[:, np.newaxis] * replicas + np.arange(replicas)).ravel())
@@ -76,6 +78,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         plan,
         stages=frozen(stages),
         share=frozen(np.concatenate(share)),
+        source_share=frozen(np.concatenate(source_share)),
         left=frozen(np.concatenate(left_of)),
         machine_factor=frozen(np.concatenate(machine_factor)),
     )

@@ -3,6 +3,7 @@
 from simulator.core import copy_states, heard, rules
 from simulator.core.jit import passage
 from simulator.core.plan import I8, Rows
+from simulator.core.sources import source_of
 from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.recorder import keep_close
 from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Given, Kept
@@ -31,6 +32,15 @@ def keep_winner(given: Given, kept: Kept, copies: Rows, row: int) -> None:
 
 
 @passage
+def keep_source(given: Given, kept: Kept, query: int, stage: int, shard: int, now: int) -> None:
+    """An answer of a shard counts: it is the last of its source so far, of a stage that has several."""
+    first = given.modes[stage]["first_kept"]
+    if first >= 0:
+        source = source_of(given.stages, given.sources, stage, shard) - given.stages[stage]["first_source"]
+        kept.source_answer_ns[first + source, query] = now
+
+
+@passage
 def on_answer(given: Given, kept: Kept, clock: Rows, copies: Rows, gathers: Rows, row: int, now: int) -> bool:
     """Count an answer of a stage that waits for all of them; returns whether it closes its stage."""
     query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
@@ -38,6 +48,7 @@ def on_answer(given: Given, kept: Kept, clock: Rows, copies: Rows, gathers: Rows
     total = rules.add(kept.instants[ANSWER_SUM, stage, query], now - enter_ns)
     kept.instants[ANSWER_SUM, stage, query] = total
     keep_winner(given, kept, copies, row)
+    keep_source(given, kept, query, stage, shard, now)
     gathers[query]["missing"] -= 1
     closes = gathers[query]["missing"] == 0
     if closes:

@@ -17,7 +17,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.clients import over
 from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
-from simulator.engines.compiled.on_answer import keep_winner
+from simulator.engines.compiled.on_answer import keep_source, keep_winner
 from simulator.engines.compiled.recorder import count_spared, keep_close
 from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Given, Kept
 
@@ -226,6 +226,7 @@ def take_answer(
     if not settle(given, clock, events, copies, awaited, query, row, now):
         return -1
     keep_winner(given, kept, copies, row)
+    keep_source(given, kept, query, stage, shard, now)
     free_copy(clock, copies, row)
     enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
     waits[query]["answers"] += 1

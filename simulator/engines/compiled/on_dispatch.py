@@ -172,8 +172,8 @@ def on_dispatch(
     note_visit(stages, awaited, stage, query, whole[work.VISITS, place], luck[work.SHARE, place])
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
-    is_aware = is_load_aware(stages[stage]["counts"])
-    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    sources, laws, is_aware = given.sources, given.laws, is_load_aware(stages[stage]["counts"])
+    is_own, same = has_own_factor(stages, sources, laws, stage), same_factor(stages, sources, laws, stage)
     may_be_held, enqueue_ns = may_hold(stages, stage), now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard

@@ -4,16 +4,16 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from simulator.core import draws, rules
+from simulator.core import rules
 from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
 from simulator.core.failures import MOST_SENDINGS
 from simulator.core.heard import count_at
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
-from simulator.core.plan import I8, NEVER_NS, ROLES, TASK, Rows
+from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.routing import is_load_aware, view_of, weighs_work
-from simulator.core.service import after_of, draw_one, has_own_factor, response_of, same_factor, stays_taken
+from simulator.core.service import after_of, factor_of, response_of, stays_taken
 from simulator.core.work import POOLED, REPLICA
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import begin_copy, send, take_row
@@ -82,6 +82,7 @@ def fill_copy(
     begin_copy(given, clock, copies, kept, row, query, stage, shard, number, local)
     alone_ns = alone_of_copy(
         stages,
+        given.sources,
         run,
         laws,
         parts,
@@ -97,9 +98,7 @@ def fill_copy(
         given.work[min(query, given.work.shape[0] - 1)],
         before_ns,
     )
-    factor = same_factor(laws, stage)
-    if has_own_factor(laws, stage):
-        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, number)
+    factor = factor_of(stages, given.sources, run, laws, parts, points, stage, query, shard, number)
     copies[row]["alone_ns"], copies[row]["items"], copies[row]["factor"] = alone_ns, items, factor
     copies[row]["response_ns"] = response_of(run, laws, parts, points, stage, query, shard, number)
     if awaited.after_ns.shape[0] > 0:

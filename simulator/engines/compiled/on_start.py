@@ -291,8 +291,9 @@ def on_start(
             note_wait(given, copies, replicas, at, head, now)
         alone_ns = copies[head]["alone_ns"]
         if is_batched(stages, stage):
+            shard, points = copies[head]["shard"], given.batch_points
             costs = given.knot_items, given.knot_ns, given.knot_slope
-            alone_ns = batch_ns(stages, costs[0], costs[1], costs[2], given.batch_points, stage, items)
+            alone_ns = batch_ns(stages, given.sources, costs[0], costs[1], costs[2], points, stage, shard, items)
         slower = given.machine_factor[at]
         if interferes(stages, stage):
             slower *= slowed(given, copies, awaited, replicas, at, head, now)

@@ -24,7 +24,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.choosy import choosy
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
 from simulator.engines.compiled.longer import next_worker
-from simulator.engines.compiled.recorder import count_part, count_task, keep_close
+from simulator.engines.compiled.recorder import count_part, count_task, keep_close, keep_sources
 from simulator.engines.compiled.records import ACROSS, ANSWERS, INSIDE, LISTS, Given, Kept
 from simulator.engines.compiled.scaling import provide
 from simulator.engines.compiled.wide import wide
@@ -65,7 +65,7 @@ def has_work(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whol
     laws, parts, points, last = given.laws, given.parts, given.points, given.work.shape[0] - 1
     for i in range(queries):
         query, previous = wholes[work.WHO, i], reals[work.PREVIOUS, i]
-        scored = work.candidates_of(given.stages, given.run, laws, parts, points, query, stage, previous)
+        scored = work.candidates_of(given.stages, given.sources, given.run, laws, parts, points, query, stage, previous)
         factor = given.work[min(query, last)]
         if scored != kept.same_for[records.SAME_SCORED, stage] or factor != kept.same_for[records.SAME_FACTOR, stage]:
             return False
@@ -101,11 +101,12 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
     if not has_work(given, kept, stage, queries, reals, wholes):
         work.work_of_block(
             stages,
+            given.sources,
             run,
             laws,
             parts,
             points,
-            given.share,
+            given.source_share,
             given.knot_items,
             given.knot_ns,
             given.knot_slope,
@@ -119,7 +120,7 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
     visits_of_block(stages, run, laws, parts, points, given.share, stage, queries, reals, wholes)
     fill_responses(stages, run, laws, parts, points, stage, queries, reals, wholes)
     fill_afters(stages, run, laws, parts, points, stage, queries, reals, wholes)
-    fill_factors(stages, run, laws, parts, points, stage, queries, reals, wholes)
+    fill_factors(stages, given.sources, run, laws, parts, points, stage, queries, reals, wholes)
     draw_routes(stages, run, stage, queries, reals, wholes)
 
 
@@ -143,12 +144,11 @@ def pass_block(
     Fills CLOSES, the instant at which the stage closes, or CUT, FAULTY or TOO_LATE; and LANE, the column of the
     critical shard. After a query that is FAULTY or TOO_LATE nobody is served.
     """
-    stages = given.stages
+    stages, answers = given.stages, LISTS * stage + ANSWERS
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     end_ns, last = given.run[0]["end_ns"], kept.candidates.shape[1] - 1
     is_aware = is_load_aware(stages[stage]["policy"]) and replicas > 1
     is_narrow, is_choosy = given.modes[stage]["is_narrow"] == 1, fans_out(stages, stage)
-    answers = LISTS * stage + ANSWERS
     is_looked_at = is_narrow or is_choosy or stages[stage]["workers"] > 1
     if replicas == 1 and (is_looked_at or end_ns != NEVER_NS or kept.table.shape[1] > 0):
         for task in range(queries * shards):  # elsewhere nobody looks at it
@@ -174,6 +174,7 @@ def pass_block(
             close_ns, lane = narrow(given, kept, free_ns, stage, query, now, first_task, reals, wholes)
         else:
             close_ns, lane = wide(given, kept, clock, free_ns, stage, query, now, first_task, reals, wholes)
+        keep_sources(given, kept, stage, query, first_task, wholes)
         if is_aware:
             fill_loads(stages, stage, first_task, reals, wholes)
             for shard in range(shards):
@@ -212,7 +213,8 @@ def narrow(
     is_counted = query >= given.run[0]["first_measured"]
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
-    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    is_own = has_own_factor(given.stages, given.sources, given.laws, stage)
+    same = same_factor(given.stages, given.sources, given.laws, stage)
     last_ns = total = rules.NOTHING
     critical = critical_enqueue = critical_wait = critical_service = rules.NOTHING
     for shard in range(shards):

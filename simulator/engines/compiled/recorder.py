@@ -5,9 +5,10 @@ from simulator.core.fan_out import fans_out
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, Rows
 from simulator.core.service import stays_taken
+from simulator.core.sources import end_of
 from simulator.core.work import AFTERWARDS, ANSWERED, FINISHED, REPLICA, VISITED, WAITED, WORKER
 from simulator.engines.compiled import records
-from simulator.engines.compiled.records import LONGEST, PARTLY, TASKS, WAITING, Kept
+from simulator.engines.compiled.records import LONGEST, PARTLY, TASKS, WAITING, Given, Kept
 
 
 @passage
@@ -73,6 +74,20 @@ def keep_close(
     kept.instants[records.CRITICAL_WAIT, stage, query] = waited
     kept.instants[records.CRITICAL_SERVICE, stage, query] = service
     kept.instants[records.ANSWER_SUM, stage, query] = total
+
+
+@passage
+def keep_sources(given: Given, kept: Kept, stage: int, query: int, first_task: int, wholes: I8) -> None:
+    """Record when each source has answered, of a stage that has several, whose tasks a pass has served."""
+    stages, sources, first = given.stages, given.sources, given.modes[stage]["first_kept"]
+    if first >= 0:
+        before, is_choosy = stages[stage]["first_source"], fans_out(stages, stage)
+        for source in range(before, before + stages[stage]["sources"]):
+            last_ns = rules.NOTHING - 1
+            for shard in range(sources[source]["first"], end_of(stages, sources, stage, source)):
+                if not (is_choosy and wholes[VISITED, first_task + shard] == 0):
+                    last_ns = max(last_ns, wholes[ANSWERED, first_task + shard])
+            kept.source_answer_ns[first + source - before, query] = last_ns
 
 
 @kernel

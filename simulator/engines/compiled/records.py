@@ -16,11 +16,13 @@ class Given(NamedTuple):
     """What the plan says; see there for shapes and units."""
 
     stages: Rows  #: with the addresses of users' rules
+    sources: Rows
     run: Rows  #: (1,) RUN
     laws: Rows
     parts: Rows
     points: F8
     share: F8
+    source_share: F8
     left: I8  #: where some stage is scaled, as many as serve now
     whole: I8  #: as of the plan
     knot_items: F8
@@ -61,6 +63,7 @@ class Kept(NamedTuple):
     counters: I8  #: (COUNTERS, replicas)
     batches: I8  #: (sizes of batches,)
     table: I8  #: (columns of Tasks, copies); none unless asked for
+    source_answer_ns: I8  #: (sources of stages that have several, queries) the last of each that counts
     stage_outcome: NDArray[np.int8]  #: (stages, queries), where a stage may be partial; likewise the next
     answers: I8
     coverage: F8
@@ -152,6 +155,7 @@ MODE = np.dtype(
         ("is_mixed", np.int64),  # 1: batches are taken from queues that hold tasks of several stages
         ("first_merger", np.int64),  # among all mergers
         ("answers", np.int64),  # that close the stage
+        ("first_kept", np.int64),  # of its sources among those that are kept; -1: none are
     ]
 )
 

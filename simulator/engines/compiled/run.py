@@ -24,6 +24,7 @@ from simulator.core.plan import F8, FIFO, I8, NEVER_NS, Plan, Rows
 from simulator.core.retrying import given_up, limits, shed_by
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
+from simulator.core.sources import of_closed
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
@@ -78,12 +79,12 @@ class Run:
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"])[is_owner(row)].sum())
         self.given = Given(
-            *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left, plan.left),
+            *(row, plan.sources, plan.run_row(), plan.laws, plan.law_parts, plan.law_points),
+            *(plan.share, plan.source_share, plan.left, plan.left),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(plan.batch_points, plan.busy_factor),
             *(plan.slowdowns, plan.outages, plan.slowdown_laws),
-            plan.machine_factor,
-            plan.arrival_ns,
+            *(plan.machine_factor, plan.arrival_ns),
             entering_ns=plan.arrival_ns[some] if comes_ns is None else comes_ns,
             entering=some,
             think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
@@ -103,14 +104,12 @@ class Run:
         self.given = filling(self.given, self.kept, fresh is not None)
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
-        self.clock["ahead"] = self.ahead
-        self.clock["pause_ns"] = NEVER_NS
+        self.clock["ahead"], self.clock["pause_ns"] = self.ahead, NEVER_NS
         self.clock["rows"] = self.kept.table.shape[1] or NEVER_NS
-        self.outstanding = counters_of(plan)
+        self.outstanding, self.looks_ahead = counters_of(plan), True
         self.reals, self.wholes = self._scratches(stages)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
         self.lists, self.heap = self._lists()
-        self.looks_ahead = True
         if self.ahead == 0:
             self._go_event_by_event()
 
@@ -294,9 +293,8 @@ class Run:
         sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
         if plan.drain_ns != NEVER_NS or self.is_partial or plan.patience_ns != NEVER_NS:
             sums[instants[records.CLOSE] < 0] = 0
-        of = self.lockstep.replica_of
+        of, nothing = self.lockstep.replica_of, np.zeros(plan.replicas, dtype=np.int64)  # one, where nothing is spared
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = kept.counters[:, of]
-        nothing = np.zeros(plan.replicas, dtype=np.int64)  # one for all, where nothing is spared
         spared = kept.spared[:, of] if self.is_keen else [nothing] * records.SPARED
         late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _, lost_ns, lost, resent = spared
         background = kept.background[:, of] if self.is_beside else [nothing] * 2
@@ -321,6 +319,7 @@ class Run:
             critical_enqueue_ns=instants[records.CRITICAL_ENQUEUE],
             critical_wait_ns=instants[records.CRITICAL_WAIT],
             critical_service_ns=instants[records.CRITICAL_SERVICE],
+            source_answer_ns=of_closed(plan.stages, kept.source_answer_ns, instants[records.CLOSE]),
             answer_sum_ns=sums,
             stage_outcome=stage_outcome,
             answers=answers,

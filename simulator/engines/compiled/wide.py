@@ -121,7 +121,8 @@ def settle(given: Given, stage: int, alone_ns: F8, factor: F8, replica: I8, serv
     stages = given.stages
     shards, replicas, first = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["first_replica"]
     machines = given.machine_factor[first : first + shards * replicas]
-    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    is_own = has_own_factor(given.stages, given.sources, given.laws, stage)
+    same = same_factor(given.stages, given.sources, given.laws, stage)
     if replicas > 1:
         for shard in range(shards):
             slowness = machines[shard * replicas + replica[shard]]

@@ -70,7 +70,8 @@ def another(stage: Sending, model: Model, gather: KeenGather, one: Copy, chosen:
     laws, costs = (plan.laws, plan.law_parts, plan.law_points), (plan.knot_items, plan.knot_ns, plan.knot_slope)
     whose = stage.index, query, shard, number
     factor = float(plan.work[min(query, len(plan.work) - 1)])
-    alone_ns = alone_of_copy(*(plan.stages, model.run_row, *laws, *costs), *whose, one.items, factor, one.alone_ns)
+    given = plan.stages, plan.sources, model.run_row, *laws, *costs
+    alone_ns = alone_of_copy(*given, *whose, one.items, factor, one.alone_ns)
     local = shard * stage.replicas_per_shard + chosen
     copy = Copy(gather, shard, stage.replicas[local], float(alone_ns), one.items, number)
     copy.counter = int(view_of(plan.stages, model.run_row, query, stage.index)) + local

@@ -260,14 +260,12 @@ class Stage:
     def enter(self, gather: Gather, previous: float) -> float:
         """How much, for all shards, into scratch; returns the candidates scored."""
         model, plan = self.model, self.model.plan
-        laws = plan.laws, plan.law_parts, plan.law_points
+        given = model.calls.stages, plan.sources, model.run_row, plan.laws, plan.law_parts, plan.law_points
+        costs = plan.source_share, plan.knot_items, plan.knot_ns, plan.knot_slope
         self.wholes[work.WHO, 0], self.reals[work.PREVIOUS, 0] = gather.query, previous
         if self.follows:
             self.find_part(gather.query)
-        work.work_of_block(
-            *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
-            *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
-        )
+        work.work_of_block(*given, *costs, self.index, rules.ONE, plan.work, self.reals, self.wholes)
         candidates = float(self.reals[work.SCORED, 0]) * gather.scored
         model.record.enter(self.index, gather.query, candidates)
         return candidates
@@ -305,6 +303,7 @@ class Stage:
         if self.first_won >= 0:
             index = copy.replica.index - self.replicas[copy.shard * self.replicas_per_shard].index
             self.model.won[gather.query, self.first_won + copy.shard] = index
+        self.model.record.counted(self.index, gather.query, copy.shard, now)
         if gather.take(copy, now):
             self.model.record.critical(self.index, gather.query, copy.shard, *copy.times())
             self.close(gather)

@@ -10,6 +10,7 @@ from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
 from simulator.core.retrying import given_up, limits, shed_by
 from simulator.core.rules import MOST_NS, add
+from simulator.core.sources import first_kept, of_closed, source_of, stages_kept
 from simulator.core.trace import Trace
 from simulator.engines.reference.gather import Copy, Gather
 
@@ -35,6 +36,8 @@ class Recorder:
         self.critical_wait_ns = _absent(stages, queries)
         self.critical_service_ns = _absent(stages, queries)
         self.answer_sum_ns = np.zeros((stages, queries), dtype=np.int64)
+        self.first_kept = first_kept(plan.stages).tolist()
+        self.source_answer_ns = _absent(len(stages_kept(plan.stages)), queries)
         # Python lists: an item of a list is updated ten times faster than one of an array
         self.tasks = [0] * plan.replicas
         self.busy_ns = [0] * plan.replicas
@@ -146,6 +149,13 @@ class Recorder:
             self.stage_outcome[at], self.coverage[at] = gather.outcome, gather.coverage
             self.answers[at] = gather.answers
 
+    def counted(self, stage: int, query: int, shard: int, now: int) -> None:
+        """An answer counts: it is the last of its source so far."""
+        if self.first_kept[stage] >= 0:
+            source = int(source_of(self.plan.stages, self.plan.sources, stage, shard))
+            place = self.first_kept[stage] + source - int(self.plan.stages[stage]["first_source"])
+            self.source_answer_ns[place, query] = now
+
     def critical(self, stage: int, query: int, shard: int, enqueue_ns: int, wait_ns: int, service_ns: int) -> None:
         """The answer of this task has closed the stage."""
         at = stage, query
@@ -201,6 +211,7 @@ class Recorder:
             critical_enqueue_ns=self.critical_enqueue_ns,
             critical_wait_ns=self.critical_wait_ns,
             critical_service_ns=self.critical_service_ns,
+            source_answer_ns=of_closed(plan.stages, self.source_answer_ns, self.close_ns),
             answer_sum_ns=self.answer_sum_ns,
             stage_outcome=self.stage_outcome,
             answers=self.answers,

@@ -41,7 +41,7 @@ class Times:
             items = 0.0
             for copy in batch:
                 items += copy.items
-            alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.stage, items)
+            alone_ns = batch_ns(plan.stages, plan.sources, *costs, plan.batch_points, self.stage, head.shard, items)
         whose = self.stage, head.gather.query, head.shard, head.number
         slower = self.slower[head.replica.index]
         if self.interferes:
@@ -49,7 +49,7 @@ class Times:
         if head.gather.is_own:
             work_ns = service_ns(alone_ns, slower, 1.0)
         else:
-            work_ns = service_of(*self.luck, *whose, slower, alone_ns)
+            work_ns = service_of(plan.stages, plan.sources, *self.luck, *whose, slower, alone_ns)
         return self.during_ns(head.replica.index, head.start_ns, work_ns) if self.is_slowed else work_ns
 
     def during_ns(self, replica: int, now: int, work_ns: int) -> int:

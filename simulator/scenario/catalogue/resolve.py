@@ -76,9 +76,16 @@ class _Resolver:
         return self.resolved("hardware", f"hardware.{name}", node)
 
     def stage(self, path: str, node: Node, hardware: Mapping[str, Node]) -> Node:
-        """A stage whose model, or a part of it, may come from the catalogue; ``hardware``: of the scenario."""
+        """A stage, or a source of one, whose model, or a part of it, may come from the catalogue.
+
+        ``hardware``: of the scenario.
+        """
         if isinstance(node.value, dict) and "hardware" in node.value:
             self.machine_meant(f"{path}.hardware", node.value["hardware"], hardware)
+        sources = node.value.get("sources") if isinstance(node.value, dict) else None
+        if sources is not None and isinstance(sources.value, list):
+            each = [self.stage(f"{path}.sources[{at}]", one, hardware) for at, one in enumerate(sources.value)]
+            node = Node({**node.value, "sources": Node(each, sources.mark)}, node.mark)
         if not isinstance(node.value, dict) or "model" not in node.value:
             return node
         path = f"{path}.model"

@@ -117,7 +117,7 @@ def _of_batches(plan: Plan, stage: int, candidates: F8, grid: TaskGrid) -> F8:
 def _items(plan: Plan, stage: int, candidates: float, query: int) -> F8:
     row = plan.stages[stage]
     share = plan.share[int(row["first_shard"]) : int(row["first_shard"] + row["shards"])]
-    if not row["hashed"]:
+    if not plan.sources[row["first_source"]]["hashed"]:
         return np.asarray(candidates * share)
     from simulator.core.split import part
 

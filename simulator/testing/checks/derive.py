@@ -14,6 +14,7 @@ from simulator.core.failures import Failures
 from simulator.core.laws import Law, LawTable
 from simulator.core.outages import Outage
 from simulator.core.plan import F8, I8, Plan, Rows, frozen
+from simulator.core.sources import SourceParts, end_of, sources_of
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.core.window import window_of
@@ -37,21 +38,19 @@ def parts_of(plan: Plan) -> list[StageParts]:
     table = LawTable(plan.laws, plan.law_parts, plan.law_points)
     parts = []
     for stage, row in enumerate(plan.stages):
-        shards, knots = _span(row, "first_shard", "shards"), _span(row, "first_knot", "knots")
+        shards, own = _span(row, "first_shard", "shards"), sources_of(plan.stages, stage)
         roles = {
-            "candidates": plans.CANDIDATES,
-            "time": plans.TIME,
-            "task": plans.TASK,
             "response": plans.RESPONSE,
-            "machine": plans.MACHINE,
+            "after": plans.AFTER,
+            "visits": plans.VISITS,
+            "key": plans.KEY,
+            "up": plans.UP,
+            "down": plans.DOWN,
         }
-        roles |= {"after": plans.AFTER, "visits": plans.VISITS, "key": plans.KEY, "up": plans.UP, "down": plans.DOWN}
         laws = {name: table.law(stage * plans.ROLES + role) for name, role in roles.items()}
-        points = zip(
-            plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
-        )
         spells = laws.pop("up"), laws.pop("down")
-        given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
+        given: dict[str, Any] = {**_source(plan, stage, own[0]), "share": plan.share[shards].tolist(), **laws}
+        given["sources"] = [SourceParts(**_source(plan, stage, one)) for one in own] if len(own) > 1 else ()
         given["left"] = plan.left[shards].tolist() if row["uneven"] else ()
         given["preferred"] = [int(size) for size in plan.batch_points[_span(row, "first_preferred", "preferred")]]
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
@@ -69,9 +68,20 @@ def parts_of(plan: Plan) -> list[StageParts]:
             given["home"] = -1  # it is on the machines of its owner
         if row["wait_for"] == (row["wait_parts"] or row["shards"]):
             given["wait_for"] = None  # all, however many there will be
-        flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
-        parts.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))
+        parts.append(StageParts(**{**given, "by_query": bool(row["by_query"]), "rule": plan.rules[stage]}))
     return parts
+
+
+def _source(plan: Plan, stage: int, source: int) -> dict[str, Any]:
+    """One of the sources of a stage, as ``SourceParts`` take it."""
+    row, table = plan.sources[source], LawTable(plan.laws, plan.law_parts, plan.law_points)
+    roles = {"candidates": plans.CANDIDATES, "time": plans.TIME, "task": plans.TASK, "machine": plans.MACHINE}
+    laws = {name: table.law(int(row["law"]) + role) for name, role in roles.items()}
+    first, knots = int(plan.stages[stage]["first_shard"]), _span(row, "first_knot", "knots")
+    here = slice(first + int(row["first"]), first + int(end_of(plan.stages, plan.sources, stage, source)))
+    columns = plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist()
+    points = list(zip(*columns, strict=True))
+    return {"share": plan.source_share[here].tolist(), "hashed": bool(row["hashed"]), "knots": points, **laws}
 
 
 def _span(row: Any, first: str, count: str) -> slice:
@@ -113,7 +123,9 @@ def remade(
     )
     share = frozen([share for part in parts for share in part.share], np.float64)
     classes = plan.classes if classes is None else classes
-    return replace(made, share=share, classes=classes, class_of=plan.class_of)
+    of_sources = [share for part in parts for one in part.sources or (part,) for share in one.share]
+    source_share = frozen(of_sources, np.float64)
+    return replace(made, share=share, source_share=source_share, classes=classes, class_of=plan.class_of)
 
 
 def measured(plan: Plan, first: int = 0, drain_ns: int = plans.NEVER_NS) -> Plan:
@@ -147,12 +159,15 @@ def _later(classes: Rows, times: int) -> Rows:
 
 def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> StageParts:
     merge_ns = max(part.merge_ns, 1) if part.mergers else part.merge_ns  # a merger takes 1 ns at least
+    own = sources_of(plan.stages, stage)
     return replace(
         part,
         cache=None if part.cache is None else replace(part.cache, hit_ns=part.cache.hit_ns * times),
-        knots=[(items, ns * times, 0.0) for items, ns in _steps(plan, stage, part)],
-        time=_values(part.time, lambda ns: times * _on_grid(ns)),
-        task=_values(part.task, lambda factor: min(max(QUARTER, round(4 * factor) / 4), GREATEST)),
+        **_source_on_grid(plan, own[0], part, times),
+        sources=[
+            replace(one, **_source_on_grid(plan, source, one, times))
+            for source, one in zip(own[: len(part.sources)], part.sources, strict=True)
+        ],
         response=_values(part.response, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
         after=_values(part.after, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
         busy=[float(round(factor)) for factor in part.busy],
@@ -167,10 +182,19 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
     )
 
 
-def _steps(plan: Plan, stage: int, part: StageParts) -> list[tuple[float, float]]:
+def _source_on_grid(plan: Plan, source: int, part: StageParts | SourceParts, times: int) -> dict[str, Any]:
+    return {
+        "knots": [(items, ns * times, 0.0) for items, ns in _steps(plan, source, part)],
+        "time": _values(part.time, lambda ns: times * _on_grid(ns)),
+        "task": _values(part.task, lambda factor: min(max(QUARTER, round(4 * factor) / 4), GREATEST)),
+    }
+
+
+def _steps(plan: Plan, source: int, part: StageParts | SourceParts) -> list[tuple[float, float]]:
     """The cost as steps: at its knots, and at powers of four items."""
     items = sorted({items for items, _, _ in part.knots} | {0.25 * 4.0**step for step in range(STEPS)})
-    costs = [float(task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, x)) for x in items]
+    columns = plan.knot_items, plan.knot_ns, plan.knot_slope
+    costs = [float(task_cost_ns(plan.sources, *columns, source, x)) for x in items]
     return [(x, _on_grid(ns)) for x, ns in zip(items, costs, strict=True)]
 
 

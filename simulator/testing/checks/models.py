@@ -183,7 +183,7 @@ def _plan_agrees(case: tuple[Any, float]) -> str | None:
     plan = plan_of(pieces)
     law_s = 0.0 if getattr(model, "law", None) is None else model.law.mean()
     expected_ns, of_one_ns = ((service_of(model)(one) - law_s) * NS_PER_S for one in (count, 1.0))
-    planned_ns = float(task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, 0, count))
+    planned_ns = float(task_cost_ns(plan.sources, plan.knot_items, plan.knot_ns, plan.knot_slope, 0, count))
     if abs(planned_ns - expected_ns) > (ROUNDING + error) * max(expected_ns, of_one_ns) + 1e-6:
         facts = {"takes": f"{expected_ns:g} ns", "in the plan": f"{planned_ns:g} ns", "stated error": f"{error:g}"}
         raise Breach(model=model, items=f"{count:g}", **facts)

@@ -87,7 +87,7 @@ def is_troubled(walk: Any) -> bool:
 
 
 def of_same_services(law: Law) -> Law:
-    """A law that is not asked where a service depends on when it starts."""
+    """A law that is not asked where a service depends on when it starts, or equal shards on whose they are."""
 
     def asked(case: Any) -> str | None:
         walk = case[0] if isinstance(case, tuple) else case
@@ -95,6 +95,8 @@ def of_same_services(law: Law) -> Law:
             return NEIGHBOURS
         if may_have_background(walk.plan):
             return BESIDE
+        if bool((walk.plan.stages["sources"] > 1).any()):
+            return FLEETS
         return NOW_AND_THEN if is_troubled(walk) else law(case)
 
     return asked
@@ -136,6 +138,7 @@ def of_steady_times(law: Law) -> Law:
 
 
 #: Why they are not.
+FLEETS = "shards of a stage belong to several sources"
 COMPANY = "stages share replicas"
 CACHED = "a cache answers some queries"
 NOBODY_ASKED = "some queries pass a stage by, or have their answer from its cache"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from simulator.core import routing
 from simulator.scenario.runs_on import HELD
+from simulator.scenario.sources import OWN, REFUSED
 
 #: What a scenario may have unless it is narrowed.
 MAY_BE = ("guests", "colocated", "optional", "caches", "admission", "client", "autoscale")
@@ -110,6 +111,27 @@ def _takes_machines(one: dict[str, Any]) -> bool:
 
 #: Shares of the queries that take a stage, as written; of most stages nothing is said.
 SHARES = st.sampled_from([None, None, None, "40%", 0.75, "100%"])
+
+
+#: What is not said of a stage that is drawn with sources: theirs, what it may not have, and what counts its machines.
+NOT_BESIDE = {*REFUSED, "lost_machine", "outages"} - {"per_machine"}
+
+
+@st.composite
+def with_sources(draw: st.DrawFn, drawn: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages, of which one has one or two sources like it now and then, unless another is on its machines."""
+    count, hosts = draw(st.sampled_from([0, 0, 0, 1, 2])), {stage.get("runs_on") for stage in drawn}
+    hosts |= {stage.get("colocate") for stage in drawn}
+    places = [
+        place for place, stage in enumerate(drawn) if stage["name"] not in hosts and not NOT_BESIDE & stage.keys()
+    ]
+    if not count or not places:
+        return [*drawn]
+    chosen = draw(st.sampled_from(places))
+    own = {key: value for key, value in drawn[chosen].items() if key in OWN}
+    sources = [{"name": f"source_{number}", **own} for number in range(count)]
+    whole = {key: value for key, value in drawn[chosen].items() if key not in (*OWN, *REFUSED)}
+    return [{**whole, "sources": sources} if place == chosen else stage for place, stage in enumerate(drawn)]
 
 
 @st.composite

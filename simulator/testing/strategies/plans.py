@@ -52,6 +52,7 @@ class Narrowed(TypedDict, total=False):
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
     optional: bool | None  #: whether queries may pass it by; None: either
     caches: bool | None  #: whether it has a cache; None: either
+    sources: bool | None  #: whether its shards are those of several sources, where it has two; None: either
 
 
 @lru_cache(KEPT)
@@ -188,7 +189,7 @@ def stage_parts(
     left = draw(replicas_left(len(share), count, by_query)) if count > 1 else ()
     more, is_longer = _features(draw, narrowed, ways, is_timed, (len(share), count, by_query))
     policies = narrowed.get("policies")
-    return StageParts(
+    part = StageParts(
         **more,
         share=share,
         taken=draw(serving.TAKEN_BY) if draw(either(narrowed.get("optional"), 4)) else 1.0,
@@ -214,6 +215,7 @@ def stage_parts(
         merge_per_response_ns=draw(UP_TO_TWO),
         mergers=draw(UP_TO_TWO),
     )
+    return serving.sourced(draw, part, narrowed.get("sources"), is_first, knots(), ways, is_constant)
 
 
 def may_host(part: StageParts) -> bool:
@@ -233,7 +235,7 @@ def guests(
     """A stage that runs at the replicas of the one at a place, and may go where its query has been there."""
     owner = before[place]
     own = {**narrowed, "shards": len(owner.share), "replicas": owner.replicas}
-    own |= dict.fromkeys(("sharing", "background", "failures"), False)
+    own |= dict.fromkeys(("sharing", "background", "failures", "sources"), False)
     part: StageParts = hosted(draw(stage_parts(False, times, **own)), owner, place)  # type: ignore[arg-type]
     looking = [one for index, one in enumerate(before) if place in (index, one.owner)]
     if not is_one_sight([*looking, part]):
@@ -280,7 +282,7 @@ def plans(
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
         fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges,
-        optional, caches.
+        optional, caches, sources.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))
@@ -337,12 +339,7 @@ def windows(first_ns: int, last_ns: int) -> st.SearchStrategy[tuple[int, int]]:
 def traces(*, tasks: bool = True, **narrowed: Any) -> st.SearchStrategy[tuple[Plan, Trace]]:
     """Traces and the plans that they are of, by the compiled engine.
 
-    Parameters
-    ----------
-    tasks
-        Whether they have a table of tasks.
-    **narrowed
-        As of ``plans``.
+    ``tasks``: whether they have a table of tasks; ``narrowed``: as of ``plans``.
     """
     from simulator.engines import compiled
 

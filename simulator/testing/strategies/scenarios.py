@@ -308,9 +308,10 @@ def scenarios(
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
         gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
-        ``guests``, ``colocated``, ``optional``, ``caches``, ``autoscale``, ``admission``, ``client``, whether stages
-        may run at the replicas, or be on the machines, of earlier ones, or be taken by some queries only, have a cache,
-        or an autoscaler, and whether queries may be shed, or given up.
+        ``guests``, ``colocated``, ``optional``, ``caches``, ``sources``, ``autoscale``, ``admission``, ``client``,
+        whether stages may run at the replicas, or be on the machines, of earlier ones, or be taken by some queries
+        only, have a cache, several sources (unless shards are said), or an autoscaler, and whether queries may be
+        shed, or given up.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
@@ -329,8 +330,8 @@ def scenarios(
         drawn = draw(_on_machines(drawn))
     if may["optional"] and len(names) > 1:
         drawn = draw(company.for_some(drawn))
-    if may["caches"]:
-        drawn = draw(company.with_cache(drawn))
+    drawn = draw(company.with_cache(drawn)) if may["caches"] else drawn
+    drawn = draw(company.with_sources(drawn)) if may["sources"] and "shards" not in narrowed else drawn
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run |= {"queries": draw(st.integers(1, most_queries)), "warmup": draw(st.sampled_from(["auto", 0, 3]))}

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from simulator.core import plan as plans
+from simulator.core.assemble import StageParts
 from simulator.core.background import LAST
 from simulator.core.caches import Cache
 from simulator.core.colocated import colocated
@@ -19,6 +20,8 @@ from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage
 from simulator.core.slowdowns import Slowdown
+from simulator.core.sources import SourceParts
+from simulator.testing.strategies.laws import factor_laws
 
 #: Strategies of one kind that are kept: to make one takes longer than to draw from it.
 KEPT = 256
@@ -210,6 +213,41 @@ def lodged(part: Any, parts: Sequence[Any], place: int) -> Any:
     return part if made.sharing and made.slowdowns else made
 
 
+def sourced(
+    draw: st.DrawFn,
+    part: StageParts,
+    said: bool | None,
+    is_first: bool,
+    costs: st.SearchStrategy[Any],
+    ways: dict[str, st.SearchStrategy[Any]],
+    is_constant: bool,
+) -> StageParts:
+    """The ``StageParts``, or with its shards as those of two or three sources, where it has two: as is said.
+
+    ``costs``: their knots; ``ways``: laws by what they are of; ``is_constant``: nothing is drawn for a task alone.
+    """
+    shards, sources, first = len(part.share), list[SourceParts](), 0
+    if shards < 2 or not draw(either(said, 4)):
+        return part
+    count = draw(st.integers(2, min(3, shards)))
+    is_fixed = part.is_batched or part.threads > 1
+    for left in range(count - 1, -1, -1):
+        most = shards - first - left
+        wide = most if left == 0 else draw(st.integers(1, most))
+        weights = draw(st.lists(st.integers(0, 4), min_size=wide, max_size=wide).filter(any))
+        is_timed = not is_fixed and draw(st.booleans())
+        one = SourceParts(
+            share=[weight / sum(weights) for weight in weights],
+            candidates=draw(ways["own" if is_first else "candidates"]),
+            hashed=part.hashed and draw(st.booleans()),
+            knots=draw(costs),
+            time=draw(ways["time"]) if is_timed else Law.none(),
+            task=Law.constant(1.0) if is_timed or is_constant else draw(factor_laws()),
+        )
+        sources, first = [*sources, one], first + wide
+    return replace(part, sources=sources)
+
+
 def reached(parts: Sequence[Any]) -> list[Any]:
     """The same ``StageParts``, but that all take whom others follow, and one before any that is given candidates.
 
@@ -218,6 +256,6 @@ def reached(parts: Sequence[Any]) -> list[Any]:
     all_take = {part.owner for part in parts if part.follows}
     parts = [replace(part, cache=None) if place in all_take else part for place, part in enumerate(parts)]
     for place, part in enumerate(parts):
-        if not (part.candidates.kind or any(parts[one].taken == 1.0 or one in all_take for one in range(place))):
+        if part.is_given and not any(parts[one].taken == 1.0 or one in all_take for one in range(place)):
             all_take.add(place - 1)
     return [replace(part, taken=1.0) if place in all_take else part for place, part in enumerate(parts)]
