@@ -546,10 +546,11 @@ def shares_of_the_first(plan, tasks, more):
     """Without a table, all shards of a stage count as the first one does."""
     if tasks:
         return plan
-    share = np.array(plan.share)
+    share, within = np.array(plan.share), np.array(plan.source_share)
     for row in plan.stages:
-        share[row["first_shard"] : row["first_shard"] + row["shards"]] = share[row["first_shard"]]
-    return dataclasses.replace(plan, share=frozen(share))
+        here = slice(row["first_shard"], row["first_shard"] + row["shards"])
+        share[here], within[here] = share[row["first_shard"]], within[row["first_shard"]]
+    return dataclasses.replace(plan, share=frozen(share), source_share=frozen(within))
 
 
 def another_seed_written(patch: pytest.MonkeyPatch) -> None:
