@@ -393,3 +393,23 @@ def test_shares_of_a_queue_are_those_in_closed_form():
         assert service.high - service.low < 0.15 * expected
         waited = next(part for part in band.parts if part.cause == "waiting").mean_s
         assert waited.value + service.value == pytest.approx(whole_s, rel=1e-12)
+
+
+def test_sources_are_named_and_turned_one_by_one():
+    """A slow source is named; what it says itself is changed under its name, what its stage says under the stage's."""
+    fast, slow = ({"kind": "time", "law": {"kind": "exponential", "mean": mean}} for mean in ("2ms", "12ms"))
+    sources = [
+        {"name": "keyword", "model": fast, "shards": 3},
+        {"name": "vector", "model": slow, "replicas": 2},
+    ]
+    stage = {"name": "retrieval", "sources": sources, "routing": "random"}
+    said = {"name": "two", "load": {"rate": "60/s"}, "run": {"queries": 2000, "replications": 4}, "stages": [stage]}
+    scenario = scenario_from_dict(said)
+    made = {change.name: change.sets for change in changes.changes_of(scenario)}
+    assert made["one more replica of vector"] == (("stages.retrieval.sources.vector.replicas", 3),)
+    assert made["constant service of keyword"][0][0] == "stages.retrieval.sources.keyword.model.law"
+    assert made["a copy after p95"] == (("stages.retrieval.hedge", "p95"),)
+    document = explain(scenario, percentiles=[50, 99], blame_only=True).to_dict()
+    first = document["last"]["named"][0]
+    assert (first["source"], first["shard"]) == ("vector", 3)
+    assert "shard 3 of retrieval (vector)" in document["words"][0]

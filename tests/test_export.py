@@ -37,6 +37,9 @@ WAYS = {
     "after": {"stages": [{**SERVER, "after_answer": "3ms"}]},
     "short": {"stages": [{**SERVER, "queue": {"limit": 1}}]},
     "crash": {"stages": [{**SERVER, "replicas": 2, "failures": CRASHES}]},
+    "sources": {
+        "stages": [{"name": "two", "sources": [{**SERVER, "shards": 2}, {**SERVER, "name": "b", "replicas": 2}]}]
+    },
     "again": {"client": {"timeout": "20ms", "retries": 2, "backoff": "5ms"}, "stages": [{**SERVER, "workers": 2}]},
     "partial": {"stages": [{**SERVER, "shards": 4, "gather": {"wait_for": 3}, "cancel": "running"}]},
 }

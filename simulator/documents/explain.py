@@ -22,7 +22,8 @@ class Limit(TypedDict):
     what: Literal["cause", "shard", "replica"]  #: which of these
     stage: str | None  #: whose; null: of the query as a whole
     cause: NotRequired[Cause]  #: of a cause
-    shard: NotRequired[int]  #: from 0
+    shard: NotRequired[int]  #: from 0, among all of the stage
+    source: NotRequired[str]  #: to which the shard belongs, where its stage has several
     replica: NotRequired[int]  #: of the shard, from 0
     share: float  #: of the latency; of a shard or replica, of the slowest queries, in which it is last beyond chance
 
@@ -48,16 +49,17 @@ class Band(TypedDict):
 
 
 class OfReplica(TypedDict):
-    """Where a replica is named."""
+    """Where a replica is named, and where a stage has sources."""
 
     replica: NotRequired[int]  #: of the shard, from 0; left out: the shard as a whole is named
+    source: NotRequired[str]  #: to which the shard belongs, where its stage has several
 
 
 class Named(OfReplica):
     """A shard or replica that is last more often than by chance."""
 
     stage: str  #: its stage
-    shard: int  #: from 0
+    shard: int  #: from 0, among all of the stage
     share: float  #: of the slowest queries, in which it is last
     by_chance: float  #: the same, were all alike
     probability: float  #: of so many by chance, adjusted for how many were looked at

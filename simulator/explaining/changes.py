@@ -28,46 +28,62 @@ def changes_of(scenario: Scenario) -> Iterator[Change]:
     said = scenario.resolved()
     for stage, spec in zip(said["stages"], scenario.stages, strict=True):
         name, path = stage["name"], f"stages.{stage['name']}"
-        if spec.has_replicas:
-            yield from _of_replicas(name, path, stage, spec.shards)
-        yield from _of_service(name, path, stage, spec)
+        if "sources" in stage:
+            for source, fleet in zip(stage["sources"], spec.fleets, strict=True):
+                yield from _of_fleet(name, f"{path}.sources.{source['name']}", source, fleet, f" of {source['name']}")
+            yield from _of_copies(name, path, stage, max(fleet.replicas for fleet in spec.fleets))
+        else:
+            yield from _of_fleet(name, path, stage, spec)
+            if spec.has_replicas:
+                yield from _of_copies(name, path, stage, _replicas(stage)[0])
     if _varies(said["load"].get("work")):
         yield Change(None, "the same work in every query", (("load.work", ALWAYS),))
 
 
-def _of_replicas(name: str, path: str, stage: Mapping[str, Any], shards: int) -> Iterator[Change]:
-    """More replicas, even shards, copies, and what only machines of one kind have."""
-    replicas, is_mapped = stage["replicas"], isinstance(stage["replicas"], Mapping)
-    now = int(replicas["default"] if is_mapped else replicas)
-    if "colocate" not in stage and "autoscale" not in stage:
-        where = f"{path}.replicas.default" if is_mapped else f"{path}.replicas"
-        yield Change(name, "one more replica", ((where, now + 1),), True)
-        hot = replicas["hot"] if is_mapped else []
-        groups = hot if isinstance(hot, list) else [hot]
-        if groups:
-            more = [{**group, "replicas": int(group["replicas"]) + 1} for group in groups]
-            yield Change(name, "one more replica of hot shards", ((f"{path}.replicas.hot", turning.text(more)),), True)
-    if "shares" in stage and len(set(stage["shares"])) > 1:
-        yield Change(name, "no skew", ((f"{path}.shares", str([1] * shards)),), True)
-    elif stage.get("skew"):
-        yield Change(name, "no skew", ((f"{path}.skew", 0),), True)
-    if now > 1 and "hedge" not in stage and "tied" not in stage and stage["routing"].get("by") != "query":
+def _replicas(fleet: Mapping[str, Any]) -> tuple[int, list[Any]]:
+    """How many a shard has that is not hot, and what is said of those that are."""
+    said = fleet["replicas"]
+    if not isinstance(said, Mapping):
+        return int(said), []
+    return int(said["default"]), said["hot"] if isinstance(said["hot"], list) else [said["hot"]]
+
+
+def _of_fleet(name: str, path: str, fleet: Mapping[str, Any], spec: Any, whose: str = "") -> Iterator[Change]:
+    """More replicas, even shards, machines of one kind, and a service that takes its mean. ``whose``: of a source."""
+    if spec.has_replicas:
+        now, hot = _replicas(fleet)
+        if "colocate" not in fleet and "autoscale" not in fleet:
+            where = f"{path}.replicas.default" if isinstance(fleet["replicas"], Mapping) else f"{path}.replicas"
+            yield Change(name, f"one more replica{whose}", ((where, now + 1),), True)
+            if hot:
+                more = turning.text([{**group, "replicas": int(group["replicas"]) + 1} for group in hot])
+                yield Change(name, f"one more replica of hot shards{whose}", ((f"{path}.replicas.hot", more),), True)
+        if "shares" in fleet and len(set(fleet["shares"])) > 1:
+            yield Change(name, f"no skew{whose}", ((f"{path}.shares", str([1] * spec.shards)),), True)
+        elif fleet.get("skew"):
+            yield Change(name, f"no skew{whose}", ((f"{path}.skew", 0),), True)
+        if _varies(fleet["variability"].get("machine")):
+            yield Change(name, f"equal machines{whose}", ((f"{path}.variability.machine", ALWAYS),))
+    yield from _of_service(f"constant service{whose}", name, path, fleet, spec)
+
+
+def _of_copies(name: str, path: str, stage: Mapping[str, Any], replicas: int) -> Iterator[Change]:
+    """Copies, and what all replicas of a stage do or meet."""
+    if replicas > 1 and "hedge" not in stage and "tied" not in stage and stage["routing"].get("by") != "query":
         yield Change(name, "a copy after p95", ((f"{path}.hedge", "p95"),), True)
     if stage.get("batching", {}).get("max_wait", "0s") not in (0, "0", "0s", "0 s"):
         yield Change(name, "no wait for batches", ((f"{path}.batching.max_wait", "0s"),), True)
-    if _varies(stage["variability"].get("machine")):
-        yield Change(name, "equal machines", ((f"{path}.variability.machine", ALWAYS),))
     if stage.get("slowdowns"):
         yield Change(name, "no slow stretches", ((f"{path}.slowdowns", "[]"),))
 
 
-def _of_service(name: str, path: str, stage: Mapping[str, Any], spec: Any) -> Iterator[Change]:
+def _of_service(what: str, name: str, path: str, fleet: Mapping[str, Any], spec: Any) -> Iterator[Change]:
     """Services that always take their mean."""
-    model = stage["model"]
+    model = fleet["model"]
     if model["kind"] == "time" and _varies(model["law"]):
-        yield Change(name, "constant service", ((f"{path}.model.law", f"{spec.model.law.law.mean():.12g}s"),))
-    elif _varies(stage["variability"].get("task")):
-        yield Change(name, "constant service", ((f"{path}.variability.task", ALWAYS),))
+        yield Change(name, what, ((f"{path}.model.law", f"{spec.model.law.law.mean():.12g}s"),))
+    elif _varies(fleet["variability"].get("task")):
+        yield Change(name, what, ((f"{path}.variability.task", ALWAYS),))
 
 
 def _varies(law: Any) -> bool:

@@ -14,7 +14,7 @@ from simulator.explaining.bands import Band
 from simulator.explaining.lasting import LEVEL, SHARD, SLOWEST, Suspect
 from simulator.planning import sensitivity_result
 from simulator.running.provenance import provenance
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, sources
 from simulator.stats.figures import key_of
 from simulator.stats.means import Interval
 
@@ -131,7 +131,14 @@ class Explanation(Shown):
             "shard": one.shard,
             "share": one.excess,
         }
+        source = self._source(one)
+        limit = limit if source is None else {**limit, "source": source}
         return limit if one.kind == SHARD else {**limit, "replica": one.replica}
+
+    def _source(self, one: Suspect) -> str | None:
+        """The source of its stage that a shard belongs to; None: the stage has none."""
+        stage = self.scenario.stages[one.stage]
+        return None if stage.sources is None else sources.source_of(stage, one.shard).name
 
     def to_dict(self) -> documents.Explanation:
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
@@ -179,7 +186,9 @@ class Explanation(Shown):
         }
 
     def _suspect(self, one: Suspect) -> documents.Named:
-        replica: documents.OfReplica = {} if one.kind == SHARD else {"replica": one.replica}
+        source = self._source(one)
+        replica: documents.OfReplica = {} if source is None else {"source": source}
+        replica = replica if one.kind == SHARD else {**replica, "replica": one.replica}
         return {
             "stage": self.scenario.stages[one.stage].name,
             "shard": one.shard,

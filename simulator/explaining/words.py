@@ -67,7 +67,8 @@ def _first(limit: explain.Limit) -> str:
     """The first thing that limits."""
     if limit["what"] == "cause":
         return f"{_of_cause(limit)} of the latency"
-    who = f"shard {limit['shard']} of {limit['stage']}"
+    source = f" ({limit['source']})" if "source" in limit else ""
+    who = f"shard {limit['shard']} of {limit['stage']}{source}"
     if limit["what"] == "replica":
         who = f"replica {limit['replica']} of {who}"
     return f"{who}, which is last beyond chance in {_share(limit)} of the slowest queries"

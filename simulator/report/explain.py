@@ -61,7 +61,8 @@ def _last(last: explain.Last) -> list[Any]:
     rows = [
         [
             one["stage"],
-            f"shard {one['shard']}" + (f", replica {one['replica']}" if "replica" in one else ""),
+            " ".join([*([one["source"]] if "source" in one else []), f"shard {one['shard']}"])
+            + (f", replica {one['replica']}" if "replica" in one else ""),
             _share(one["share"]),
             _share(one["by_chance"]),
             f"{one['share'] / one['by_chance']:.1f} x" if one["by_chance"] > 0 else text.DASH,

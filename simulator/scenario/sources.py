@@ -168,6 +168,15 @@ def fleets_of(stage: Stage) -> tuple[Stage, ...]:
     )
 
 
+def source_of(stage: Stage, shard: int) -> Stage:
+    """What serves a shard of a stage, as ``fleets_of``; ``shard``: index within the stage."""
+    for fleet in fleets_of(stage):
+        if shard < fleet.shards:
+            return fleet
+        shard -= fleet.shards
+    raise IndexError(shard)
+
+
 def items_of_fleets(fleets: Sequence[Stage], candidates: float) -> list[float]:
     """Items of a mean shard of each fleet of a stage; ``candidates``: that all score for a query."""
     handed = candidates / len(fleets)

@@ -10,7 +10,7 @@ from simulator.scenario.runs_on import HELD
 from simulator.scenario.sources import OWN, REFUSED
 
 #: What a scenario may have unless it is narrowed.
-MAY_BE = ("guests", "colocated", "optional", "caches", "admission", "client", "autoscale")
+MAY_BE = ("guests", "colocated", "optional", "caches", "sources", "admission", "client", "autoscale")
 #: What a policy looks at, by its name.
 LOOKS_AT = {name: policy.looks_at for name, policy in routing.BY_NAME.items()} | {"c3": "ranks"}
 
@@ -177,7 +177,7 @@ RULES: list[dict[str, Any] | None] = [
     {"rule": "ideal", "target": "70%", "delay": "3ms"},
 ]
 #: What an autoscaler does not go with; and what may last for so long that it would look far too often.
-UNSCALED = {"runs_on", "colocate", "sharing", "background", "lost_machine", "tied", "slowdowns", "failures"}
+UNSCALED = {"runs_on", "colocate", "sources", "sharing", "background", "lost_machine", "tied", "slowdowns", "failures"}
 
 
 @st.composite
