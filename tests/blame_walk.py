@@ -301,24 +301,8 @@ def sooner_by_hand(trace: Trace, stage: int, query: int, name: str) -> int:
         answer = int(table.answer_ns[row])
         if name == ideals.NO_QUEUE:
             answer -= int(table.start_ns[row] - table.enqueue_ns[row])
-        elif name == ideals.NO_STRAGGLERS:
-            answer -= max(0, service[shard] - median)
         else:
-            answer = int(table.enqueue_ns[row]) + min(
-                answer - int(table.enqueue_ns[row]), next_at_another(trace, stage, query, shard, row)
-            )
+            answer -= max(0, service[shard] - median)
         moved.append(answer)
     count = sum(int(table.answer_ns[row]) <= close for row in rows.values())
     return close - min(close, sorted(moved)[count - 1])
-
-
-def next_at_another(trace: Trace, stage: int, query: int, shard: int, row: int) -> int:
-    """How long the next query's answer took that came from another replica of the shard."""
-    table = trace.task_table
-    for later in range(query + 1, len(trace.arrival_ns)):
-        if trace.critical_enqueue_ns[stage, later] < 0:
-            continue
-        other = answers_of(trace, stage, later).get(shard)
-        if other is not None and table.replica[other] != table.replica[row]:
-            return int(table.answer_ns[other] - table.enqueue_ns[other])
-    return 2**62

@@ -24,6 +24,7 @@ from simulator.planning.grid import varied
 from simulator.report import frame
 from simulator.report.explain import explain_table
 from simulator.report.explain_figure import COLORS, explain_figure
+from simulator.scenario.gallery import templates
 from simulator.testing import plans
 
 LEAF = {
@@ -159,7 +160,14 @@ def test_a_change_is_a_run_of_the_changed_scenario():
     found = explain(scenario, percentiles=[50, 90])
     tried = [one for one in found.effects if one.kind == "run"]
     assert {one.name for one in tried} == {
-        *("one more replica", "no skew", "a copy after p95", "constant service", "the same work in every query"),
+        *(
+            "one more replica",
+            "no skew",
+            "a copy after p95",
+            "tied copies",
+            "constant service",
+            "the same work in every query",
+        ),
     }
     own = simulate(scenario, percentiles=[90])
     assert found.target == 90 and found.target_s == own.summary.latency.percentiles["p90"].pooled
@@ -289,7 +297,7 @@ STAGE = {"name": "a", "model": {"kind": "linear", "per_item": "1us"}, "candidate
     ("stage", "names"),
     [
         ({}, {"one more replica"}),
-        ({"replicas": 2}, {"one more replica", "a copy after p95"}),
+        ({"replicas": 2}, {"one more replica", "a copy after p95", "tied copies"}),
         ({"replicas": 2, "hedge": "5ms"}, {"one more replica"}),
         ({"replicas": 2, "routing": {"by": "query"}}, {"one more replica"}),
         ({"shares": [2, 1]}, {"one more replica", "no skew"}),
@@ -323,7 +331,7 @@ def test_a_change_that_cannot_be_is_noted():
         found = explain(scenario, percentiles=[50])
     said = [note.split(": ")[:2] for note in found.notes]
     assert ["a", "constant service"] in said and ["a", "a copy after p95"] in said
-    assert [one.name for one in found.effects if one.kind == "run"] == ["one more replica"]
+    assert {one.name for one in found.effects if one.kind == "run"} == {"one more replica", "tied copies"}
 
 
 @long_run
@@ -413,3 +421,14 @@ def test_sources_are_named_and_turned_one_by_one():
     first = document["last"]["named"][0]
     assert (first["source"], first["shard"]) == ("vector", 3)
     assert "shard 3 of retrieval (vector)" in document["words"][0]
+
+
+@pytest.mark.parametrize("template", [one.name for one in templates()])
+def test_every_scenario_of_the_gallery_can_be_changed(template):
+    """What is tried is another scenario, or has a reason why it is none."""
+    scenario = simulator.load_scenario(ROOT / "scenarios" / f"{template}.yaml")
+    for change in changes.changes_of(scenario):
+        try:
+            assert varied(scenario, dict(change.sets)).sha256() != scenario.sha256(), change.name
+        except ScenarioError as error:
+            assert error.problems[0].message, change.name

@@ -306,6 +306,10 @@ def test_what_cannot_be_exported_is_told(tmp_path, monkeypatch, shardsim):
         export(scenario, "svg", tmp_path / "out")
     with pytest.raises(ScenarioError, match="expected a Scenario"):
         export(3, "csv", tmp_path / "out.csv")
+    with pytest.raises(ScenarioError, match="replication is 2: the scenario has 2, from 0 on"):
+        export(scenario, "otel", tmp_path / "out", replication=2)
+    with pytest.raises(ScenarioError, match="nothing to show"):
+        export(scenario, "otel", tmp_path / "out", slowest=0, drawn=0)
     with pytest.raises(ScenarioError, match="slowest is -1: give 0 or more"):
         export(scenario, "otel", tmp_path / "out", slowest=-1)
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)

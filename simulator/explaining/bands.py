@@ -109,4 +109,4 @@ def _sums(found: Blame, mine: NDArray[np.bool_]) -> F8:
 
 def _over(amounts: F8, weights: F8) -> Interval:
     """A ratio of sums over replications, with its interval."""
-    return ratio_interval(amounts, weights).at_least_0()
+    return ratio_interval(amounts, weights).within_0_and_1()

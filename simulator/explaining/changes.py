@@ -35,7 +35,7 @@ def changes_of(scenario: Scenario) -> Iterator[Change]:
         else:
             yield from _of_fleet(name, path, stage, spec)
             if spec.has_replicas:
-                yield from _of_copies(name, path, stage, _replicas(stage)[0])
+                yield from _of_copies(name, path, stage, _replicas(stage)[0] if "replicas" in stage else spec.replicas)
     if _varies(said["load"].get("work")):
         yield Change(None, "the same work in every query", (("load.work", ALWAYS),))
 
@@ -51,8 +51,8 @@ def _replicas(fleet: Mapping[str, Any]) -> tuple[int, list[Any]]:
 def _of_fleet(name: str, path: str, fleet: Mapping[str, Any], spec: Any, whose: str = "") -> Iterator[Change]:
     """More replicas, even shards, machines of one kind, and a service that takes its mean. ``whose``: of a source."""
     if spec.has_replicas:
-        now, hot = _replicas(fleet)
-        if "colocate" not in fleet and "autoscale" not in fleet:
+        if "replicas" in fleet and not {"colocate", "autoscale"} & fleet.keys():
+            now, hot = _replicas(fleet)
             where = f"{path}.replicas.default" if isinstance(fleet["replicas"], Mapping) else f"{path}.replicas"
             yield Change(name, f"one more replica{whose}", ((where, now + 1),), True)
             if hot:
@@ -71,6 +71,7 @@ def _of_copies(name: str, path: str, stage: Mapping[str, Any], replicas: int) ->
     """Copies, and what all replicas of a stage do or meet."""
     if replicas > 1 and "hedge" not in stage and "tied" not in stage and stage["routing"].get("by") != "query":
         yield Change(name, "a copy after p95", ((f"{path}.hedge", "p95"),), True)
+        yield Change(name, "tied copies", ((f"{path}.tied", "true"),), True)
     if stage.get("batching", {}).get("max_wait", "0s") not in (0, "0", "0s", "0 s"):
         yield Change(name, "no wait for batches", ((f"{path}.batching.max_wait", "0s"),), True)
     if stage.get("slowdowns"):

@@ -80,6 +80,8 @@ class Inquiry:
         self.work = work
         self.notes: list[str] = []
         self.asked = self._short(scenario if scenario.run.precision is None else scenario.with_run(precision=None))
+        if scenario.run.precision is not None:
+            self.notes.append("run.precision is not sought: as many replications as are given")
         self.changes = [] if blame_only else list(self._changed())
         if self.asked.run.replications < share.FEWEST_UNITS:
             self.notes.append(f"fewer than {share.FEWEST_UNITS} replications: no effect is told from none")

@@ -113,7 +113,8 @@ class Explanation(Shown):
         sets = changes.shown(changes.Change(None, "", self.best.sets))
         queries = self.scenario.run.queries
         more = [] if queries is None else ["--queries", f"{int(queries)}"]
-        return shlex.join(["shardsim", "run", self.scenario.source, *self.options, *sets, *more])
+        source = "SCENARIO.yaml" if self.scenario.source in ("-", "<stdin>") else self.scenario.source
+        return shlex.join(["shardsim", "run", source, *self.options, *sets, *more])
 
     @property
     def words(self) -> list[str]:

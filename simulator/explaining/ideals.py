@@ -16,19 +16,14 @@ from simulator.explaining.blame import Blame
 from simulator.explaining.critical import OfStage
 from simulator.stats.task_parts import can_be_parted, task_parts
 
-#: Every task starts as it comes; none is served for longer than the median of its query's; each has a copy at another
-#: replica, which costs nothing.
-NO_QUEUE, NO_STRAGGLERS, HEDGED = "no queueing", "no stragglers", "perfect hedging"
-
-#: Later than any answer.
-NEVER = np.iinfo(np.int64).max
+#: Every task starts as it comes; none is served for longer than the median of its query's.
+NO_QUEUE, NO_STRAGGLERS = "no queueing", "no stragglers"
 
 
 def applies(stage: StageView) -> list[str]:
-    """The ideals that say something of a stage."""
-    several, copied = stage.shards > 1, stage.replicas > 1
+    """The ideals that say something of a stage: where copies are sent, without a queue there would be other copies."""
     told = can_be_parted(stage) or not stage.is_shared
-    return [NO_QUEUE] * told + [NO_STRAGGLERS] * (several and told) + [HEDGED] * copied
+    return [NO_QUEUE] * (told and not stage.sends_copies) + [NO_STRAGGLERS] * (stage.shards > 1 and told)
 
 
 def ideal_latencies(plan: Plan, trace: Trace, found: Blame) -> Iterator[tuple[int, str, I8]]:
@@ -60,11 +55,10 @@ class _Answers:
         rows, names = here.rows[is_in], here.names[is_in]
         order = np.lexsort((table.answer_ns[rows], names))
         rows = rows[order][np.unique(names[order], return_index=True)[1]]  # a shard answers once
-        self.shard, self.replica = table.shard[rows], table.replica[rows]
-        self.answer_ns, self.enqueue_ns = table.answer_ns[rows], table.enqueue_ns[rows]
+        self.answer_ns = table.answer_ns[rows]
         self.close_ns = trace.close_ns[stage.index, self.query]
         self.whose = np.searchsorted(self.query, table.query[rows])
-        self.stay_ns = table.finish_ns[rows] - self.enqueue_ns
+        self.stay_ns = table.finish_ns[rows] - table.enqueue_ns[rows]
         self.service_ns = table.finish_ns[rows] - table.start_ns[rows]
         if stage.is_shared and can_be_parted(stage):
             self.service_ns = _alone(plan, trace, stage, rows)
@@ -73,10 +67,8 @@ class _Answers:
         """(queries,) by how much each would have closed sooner."""
         if name == NO_QUEUE:
             moved_ns = self.answer_ns - (self.stay_ns - self.service_ns)
-        elif name == NO_STRAGGLERS:
-            moved_ns = self.answer_ns - np.maximum(0, self.service_ns - self._medians())
         else:
-            moved_ns = self.enqueue_ns + self._sooner_of_two()
+            moved_ns = self.answer_ns - np.maximum(0, self.service_ns - self._medians())
         return np.asarray(self.close_ns - self._closed_ns(moved_ns))
 
     def _closed_ns(self, moved_ns: I8) -> I8:
@@ -92,21 +84,6 @@ class _Answers:
         begins = np.searchsorted(self.whose, np.arange(len(self.query)))
         counts = np.bincount(self.whose, minlength=len(self.query))
         return np.asarray(self.service_ns[order][begins + (counts - 1) // 2][self.whose])
-
-    def _sooner_of_two(self) -> I8:
-        """(answers,) time from enqueueing to answer, or that of the next query at another replica of its shard."""
-        took_ns = self.answer_ns - self.enqueue_ns
-        order = np.lexsort((self.whose, self.shard))
-        shard, replica = self.shard[order], self.replica[order]
-        is_new = np.ones(len(order), dtype=bool)
-        is_new[1:] = (np.diff(shard) != 0) | (np.diff(replica) != 0)
-        begins = np.append(np.flatnonzero(is_new), len(order))
-        following = begins[np.cumsum(is_new)]  # the first behind all neighbours at the same replica
-        is_there = following < len(order)
-        is_there[is_there] = shard[following[is_there]] == shard[is_there]
-        other_ns = np.full(len(order), NEVER)
-        other_ns[order[is_there]] = took_ns[order[following[is_there]]]
-        return np.asarray(np.minimum(took_ns, other_ns))
 
 
 def _alone(plan: Plan, trace: Trace, stage: StageView, rows: I8) -> I8:

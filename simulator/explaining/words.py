@@ -14,7 +14,7 @@ SAID = {
     "hedge wait": "the time until a copy was sent",
     "waiting": "waiting in queues",
     "batching": "waiting for a batch to fill",
-    "service": "the service time of the median shard",
+    "service": "the service time (of the median shard)",
     "straggler": "what the last shard takes longer than the median one",
     "slowdown": "slow stretches of a replica",
     "failure": "crashes and outages",

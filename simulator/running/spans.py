@@ -82,13 +82,18 @@ def spans(
     Raises
     ------
     ScenarioError
-        If the tasks of a replication are more than memory holds, or a number is below 0.
+        If the tasks of a replication are more than memory holds, or a number is below 0, or too large.
     ValueError
         If there is no such engine, or it does not cover the scenario.
     """
     for name, value in (("replication", replication), ("slowest", slowest), ("drawn", drawn)):
         if value < 0:
             raise ArgumentError(f"{name} is {value}: give 0 or more")
+    there = scenario.run.replications
+    if replication >= there:
+        raise ArgumentError(f"replication is {replication}: the scenario has {there}, from 0 on")
+    if not slowest + drawn:
+        raise ArgumentError("slowest and drawn are 0: there is nothing to show")
     work = Execution.here(**execution)
     scenario = pilot.settled(scenario, work.say)
     plans = Plans.of(scenario)

@@ -364,16 +364,23 @@ def a_search_ends_where_more_does_not_help() -> None:
         prober = SimpleNamespace(measured=measured)
         return SimpleNamespace(prober=prober, half=half, exceedances=exceedances, is_supported=exceedances >= 10)
 
-    def is_stuck(before: SimpleNamespace, after: SimpleNamespace, lengthens: bool, samples: bool) -> bool:
+    def is_stuck(
+        before: SimpleNamespace, after: SimpleNamespace, lengthens: bool, samples: bool, retries: int | None = None
+    ) -> bool:
         search = object.__new__(Refinement)
         search.levels, search.tolerance = [before, after], 0.05
-        search.scenario = SimpleNamespace(can_lengthen=lengthens, samples=samples)  # type: ignore[assignment]
+        client = None if retries is None else SimpleNamespace(retries=retries)
+        said = {"can_lengthen": lengthens, "samples": samples, "client": client}
+        search.scenario = SimpleNamespace(**said)  # type: ignore[assignment]
         return search._is_stuck(after)  # type: ignore[arg-type]
 
     with law("T7"):
         for lengthens, samples, expected in ((False, False, True), (True, True, True), (True, False, False)):
             seen = is_stuck(level(1000, 0.2), level(2000, 0.19), lengthens, samples)
             assert seen == expected, f"twice as many, a twentieth better: {seen}"
+        for retries in (0, 2):
+            seen = is_stuck(level(1000, 0.2), level(2000, 0.19), True, False, retries)
+            assert seen == (retries > 0), f"{retries} retries, twice as many, a twentieth better: {seen}"
         assert not is_stuck(level(1000, 0.2), level(2000, 0.14), False, False), "it became better by a third"
         assert not is_stuck(level(1000, 0.2), level(1500, 0.19), False, False), "half as many more tell nothing"
         assert not is_stuck(level(1000, 0.05), level(2000, 0.049), False, False), "it is as sure as was asked for"

@@ -52,7 +52,7 @@ def unseen_crashes_allow_no_load() -> None:
     search.refinement = SimpleNamespace(looks=[None], levels=[SimpleNamespace(value=SimpleNamespace(within=0.0))])
     level = SimpleNamespace(low=-0.1, high=0.1, is_bounded=True)
     extracts = SimpleNamespace(stability=lambda: None, series=lambda _: series)
-    with mock.patch.object(module, "fails_below", lambda *_: None), law("T7"):
+    with mock.patch.object(module.search, "fails_below", lambda *_: None), law("T7"):
         verdict, reason, _ = search._judged(level, extracts, [SimpleNamespace(met=None)])
         assert verdict == "inconclusive" and "12 take about" in reason, f"a capacity is {verdict}"
 

@@ -3706,14 +3706,6 @@ EXPLAINED = (
         BY_HAND,
     ),
     Mutant(
-        "a copy goes to the same replica",
-        "T11",
-        IDEALS,
-        "is_new[1:] = (np.diff(shard) != 0) | (np.diff(replica) != 0)",
-        "is_new[1:] = True",
-        BY_HAND,
-    ),
-    Mutant(
         "a burst counts as many queries",
         "T11",
         LASTING,
