@@ -42,7 +42,8 @@ def who_served_is_compared() -> None:
     """unit/test_replica_hours.py: a comparison has the utilisation and the hours that the run says."""
     from simulator import compare, scenario_from_dict, simulate
 
-    run = simulate(scenario_from_dict(FLEET), engine="reference")
+    idler = {**FLEET["load"], "phases": [{"duration": "20s", "rate": "3/s"}, {"duration": "20s", "rate": "14/s"}]}
+    run = simulate(scenario_from_dict({**FLEET, "load": idler}), engine="reference")  # who comes later is the hottest
     stage, figures = run.to_dict()["stages"][0], {one.figure: one.a.value for one in compare(run, run).figures}
     for name, said in (
         ("utilisation", stage["utilisation"]["mean"]["value"]),

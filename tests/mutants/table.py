@@ -2089,8 +2089,16 @@ DRAWN = (
         "a search asks for ever more draws of one calibration",
         "T7",
         "planning/refinement.py",
-        "(self.scenario.can_lengthen and not self.scenario.samples)",
-        "self.scenario.can_lengthen",
+        "not self.scenario.can_lengthen or self.scenario.samples",
+        "not self.scenario.can_lengthen",
+        "figures.a_search_ends_where_more_does_not_help",
+    ),
+    Mutant(
+        "a search goes on and on for a system that collapses by itself",
+        "T7",
+        "planning/refinement.py",
+        "return client is not None and client.retries > 0",
+        "return client is not None and client.retries > 10**6",
         "figures.a_search_ends_where_more_does_not_help",
     ),
     Mutant(
