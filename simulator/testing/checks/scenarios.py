@@ -176,7 +176,7 @@ def _machines_have_their_luck(walk: Walk) -> str | None:
 
 def _replicas(stage: dict[str, Any], shards: int) -> list[int]:
     """Of each shard, as a resolved scenario says it."""
-    said = stage.get("replicas", 1)
+    said = stage["autoscale"]["max"] if "autoscale" in stage else stage.get("replicas", 1)
     if not isinstance(said, dict):
         return [int(said)] * shards
     counts = [int(said["default"])] * shards

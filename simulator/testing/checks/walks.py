@@ -14,6 +14,7 @@ from simulator.core.clients import as_open, is_unknown, simulated
 from simulator.core.gathering import may_await_copies
 from simulator.core.optional import may_skip
 from simulator.core.plan import NEVER_NS, Plan, frozen
+from simulator.core.scaling import nothing_provided
 from simulator.core.trace import Trace
 from simulator.engines import Engine, compiled, reference
 from simulator.planner.plans import make_plan
@@ -201,7 +202,10 @@ def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int],
     count, pressed = draw(st.integers(1, most)), draw(st.sampled_from(PRESSED))
     first = draw(st.integers(0, count - 1))
     part = whole.first_queries(count)
-    plan = measured(replace(part, arrival_ns=frozen(part.arrival_ns // pressed)), first, whole.drain_ns)
+    part = replace(part, arrival_ns=frozen(part.arrival_ns // pressed))
+    if len(part.scaling):  # fewer queries, or faster ones, are served by other replicas
+        part = _as_it_came(replace(part, provided=nothing_provided()))
+    plan = measured(part, first, whole.drain_ns)
     engine = draw(st.sampled_from(_engines(plan)))
     queries = f"the first {count} of replication {replication}"
     queries += f", arriving {pressed} times as fast" if pressed > 1 else ""
