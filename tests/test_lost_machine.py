@@ -41,7 +41,8 @@ def columns(table, row, shard):
     """What happened to the tasks of a shard; replicas counted from its own first one."""
     kept = [getattr(table, name)[:, shard] for name in ("worker", "enqueue_ns", "start_ns", "finish_ns", "answer_ns")]
     first = row["first_replica"] + shard * row["replicas"]
-    return np.stack([table.replica[:, shard] - first, *kept])
+    sent = table.replica[:, shard] >= 0
+    return np.stack([np.where(sent, table.replica[:, shard] - first, -1), *kept])
 
 
 #: What shards that do not see one another do not have.
