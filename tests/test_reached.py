@@ -227,7 +227,7 @@ def test_a_utilisation_over_no_time_meets_no_bound():
 
 
 @drawn(100)
-@given(scenarios(most_queries=3), st.integers(0, 3))
+@given(scenarios(most_queries=3, autoscale=False), st.integers(0, 3))
 def test_an_outline_is_the_plan_without_its_load(values, replication):
     made = Plans.of(scenario_from_dict(values))
     outline, plan = made.outline(replication), made.make(replication)
