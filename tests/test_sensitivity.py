@@ -279,3 +279,15 @@ def test_the_command(tmp_path):
     document = json.loads(found.stdout)
     assert {knob["knob"] for knob in document["knobs"]} >= {"load", "server: workers", "server: service time"}
     assert "<svg" in figure.read_text()
+
+
+def test_a_capacity_that_one_replication_decides_is_not_known(monkeypatch):
+    """Lines that hardly rise meet a bound anywhere: of their knobs nothing is said, and no interval of millions."""
+    server = {"name": "x", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}}
+    said = {"name": "m", "load": {"rate": "60/s"}, "run": {"queries": 1000, "replications": 8}, "stages": [server]}
+    scenario = scenario_from_dict({**said, "slos": ["p90 < 100ms"]})
+    known = module.sensitivity(scenario).to_dict()
+    assert any(knob["capacity_change"] is not None for knob in known["knobs"])
+    monkeypatch.setattr(module, "FARTHEST", 1.0)
+    unknown = module.sensitivity(scenario).to_dict()
+    assert all(knob["capacity_change"] is None for knob in unknown["knobs"])

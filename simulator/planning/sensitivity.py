@@ -28,6 +28,9 @@ from simulator.stats import figures, share
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
 from simulator.stats.readings import VALUE, Reading, is_read
 
+#: Without any one replication the capacity is at most so many times another: beyond, lines that hardly rise are
+#: followed to where nothing was looked at.
+FARTHEST = 10.0
 #: Nearer to saturation than this, in logarithms, what holds up to there is said to hold up to saturation.
 NEAR_SATURATION = 0.005
 #: The percentile that is looked at where no objective names one.
@@ -256,6 +259,8 @@ def _capacity(measurement: _Measurement, plans: Plans) -> tuple[LeftOut | None, 
     both = zip(below, above, strict=True)
     roots = [_roots(one, other, crossing.within, crossing.beyond) for one, other in both]
     strictest = np.min(np.stack(roots), axis=0)
+    if np.abs(strictest - crossing.at).max() > math.log(FARTHEST):  # one replication decides: nothing is known
+        return None, False
     return LeftOut(own * math.exp(crossing.at), own * np.exp(strictest)), False
 
 
