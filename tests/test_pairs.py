@@ -18,6 +18,7 @@ from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.breakers import Breaker
 from simulator.core.caches import Cache
+from simulator.core.classes import QueryClass, classified
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
@@ -52,6 +53,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.DRAIN_CUT: {"drain_ns": 4},
     F.DRAWN_WORK: {"work_law": Law.exponential(1.0)},
     F.DRAWN_CANDIDATES: {"candidates": Law.uniform(1.0, 9.0)},
+    F.CLASS_CANDIDATES: {"by_class": [Law.none(), Law.uniform(1.0, 12.0)]},
     F.DRAWN_TIME: {"time": Law.exponential(3.0)},
     F.DRAWN_TASK: {"task": Law.exponential(1.0)},
     F.DRAWN_RESPONSE: {"response": Law.uniform(1.0, 6.0)},
@@ -110,7 +112,7 @@ WAYS: dict[F, dict[str, Any]] = {
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
 OF_PLANS += ("patience", "scaled")
 #: What a source says in place of its stage; and two of them, of one shard and of two.
-OF_SOURCES = ("candidates", "time", "task", "hashed")
+OF_SOURCES = ("candidates", "by_class", "time", "task", "hashed")
 TWO_SOURCES = [
     SourceParts(candidates=Law.constant(4.0), knots=[(0.0, 1.0, 1.0)]),
     SourceParts(share=[0.4, 0.6], candidates=Law.constant(9.0), knots=[(0.0, 2.0, 0.25), (3.0, 2.75, 0.5)]),
@@ -193,6 +195,8 @@ def plan_of(pair: frozenset[F]) -> Plan:
     door = {key: given.pop(key) for key in ("most", "per_s", "burst") if key in given}
     scaled = given.pop("scaled", None)
     plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+    if F.CLASS_CANDIDATES in pair:
+        plan = classified(plan, [QueryClass(), QueryClass(share=2.0)], np.arange(12) // 2 % 2)
     plan = behind_a_door(plan, **door) if door else plan
     plan = sent_by_clients(plan, **closed) if closed else plan
     plan = plan if patience is None else with_patience(plan, **patience)

@@ -390,11 +390,15 @@ class Walk:
         return max(source for source in own if self.plan.sources[source]["first"] <= shard)
 
     def scored(self, query: int, stage: int, source: int, previous: float) -> float:
-        """Candidates of a query in a source: what it says itself, by the luck of its first shard, or what comes."""
+        """Candidates of a query in a source: its class's, or its own, by the luck of its first shard, or what comes."""
         plan, row = self.plan, self.plan.sources[source]
-        law = int(row["law"]) + CANDIDATES
-        if plan.laws[law]["kind"] == NONE:
+        laws = [int(row["law"]) + CANDIDATES]
+        if row["classes"]:
+            laws.insert(0, int(row["by_class"]) + (int(plan.class_of[query]) if len(plan.class_of) else 0))
+        said = [law for law in laws if plan.laws[law]["kind"] != NONE]
+        if not said:
             return previous
+        law = said[0]
         u, _ = self.uniform(draws.CANDIDATES, query, stage, int(row["first"]))
         return max(0.0, float(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, u)))
 

@@ -96,6 +96,7 @@ class StageParts:
     background_time: Law = ABSENT
     background_priority: float = LAST  #: of these
     candidates: Law = ABSENT  #: the stage's own count
+    by_class: Sequence[Law] = ()  #: likewise for queries of each class; absent: as of the others; none: of all
     hashed: bool = False
     keep: float = math.inf
     policy: int = plans.RANDOM
@@ -167,15 +168,15 @@ def assemble(
     )
 
 
-def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
-    """Return what a plan of these stages is in every replication and at every load."""
+def lay_out(parts: Sequence[StageParts], work_law: Law = ONE, class_works: Sequence[Law] = ()) -> System:
+    """Return what is the same in every replication and at every load; ``class_works``: work factors of each class."""
     assert parts, "a plan has at least one stage"
     assert not parts[0].is_given, "the first stage states its candidates"
     for part in parts:
         check_part(part)
     parts = without_lists(parts)
     stages = np.zeros(len(parts), dtype=plans.STAGE)
-    slow = [one for part in parts for one in part.slowdowns]
+    slow = [law for part in parts for one in part.slowdowns for law in (one.every, one.length)]
     sources, more_laws, knots, source_share = source_rows(parts)
     shard = replica = view = source = point = batch = busy = slowdown = outage = 0
     for index, (row, part) in enumerate(zip(stages, parts, strict=True)):
@@ -204,7 +205,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     look_together(stages)
     keep_whose_answers_counted(stages)
     laws = [*(law for part in parts for law in part.laws), *more_laws]
-    table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length))])
+    table, end = LawTable.of([*laws, work_law, *class_works, *slow]), len(laws) + 1 + len(class_works)
     return System(
         stages=frozen(stages),
         laws=frozen(table.laws[: len(laws)]),
@@ -222,7 +223,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
         slowdowns=frozen([row for part in parts for row in slowdown_rows(part.slowdowns)], plans.SLOWDOWN),
-        slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
+        class_works=frozen(table.laws[len(laws) + 1 : end]),
+        slowdown_laws=frozen(table.laws[end:]),
         outages=outage_rows([part.outages for part in parts]),
         classes=ALIKE,
         rules=tuple(part.rule for part in parts),

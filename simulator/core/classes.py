@@ -54,6 +54,7 @@ ALIKE = rows_of([QueryClass()])
 
 def with_classes(system: System, classes: Sequence[QueryClass]) -> System:
     """The system of a load with these classes."""
+    _check(system, classes)
     return replace(system, classes=rows_of(classes))
 
 
@@ -62,7 +63,19 @@ def classified(plan: Plan, classes: Sequence[QueryClass], class_of: ArrayLike) -
     of = frozen(class_of, np.int64)
     assert of.shape == plan.arrival_ns.shape, "every query has a class"
     assert len(of) == 0 or 0 <= of.min() <= of.max() < len(classes), "which is one of them"
+    _check(plan, classes)
     return replace(plan, classes=rows_of(classes), class_of=of)
+
+
+def _check(system: System, classes: Sequence[QueryClass]) -> None:
+    """Where classes have candidates of their own, it is told of each."""
+    assert set(system.sources["classes"].tolist()) <= {0, len(classes)}, "a stage says what it scores of every class"
+
+
+@formula
+def place_of(class_of: I8, query: int) -> int:
+    """The class of a query: its place; ``class_of``: of a Plan."""
+    return class_of[query] if class_of.shape[0] > 0 else 0
 
 
 @formula
@@ -78,7 +91,7 @@ def wanted(classes: Rows, class_of: I8, arrival_ns: I8, discipline: int, query: 
     query
         Its number.
     """
-    row = class_of[query] if class_of.shape[0] > 0 else 0
+    row = place_of(class_of, query)
     if discipline == PRIORITY:
         return -classes[row]["priority"]  # type: ignore[no-any-return]
     if discipline != EDF:

@@ -29,7 +29,7 @@ from simulator.core.scaling import is_scaled
 from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
 from simulator.core.slowdowns import is_slowed
-from simulator.core.sources import has_sources, is_hashed, sources_of
+from simulator.core.sources import has_sources, is_hashed, scores_by_class, sources_of
 
 
 class Feature(Enum):
@@ -44,6 +44,7 @@ class Feature(Enum):
     ATTEMPTS = auto()  #: clients give up, and may try again
     DRAWN_WORK = auto()  #: queries differ in their work
     DRAWN_CANDIDATES = auto()
+    CLASS_CANDIDATES = auto()  #: queries of some class score others than the rest, here or before
     DRAWN_TIME = auto()  #: a law of the whole time of a task
     DRAWN_TASK = auto()  #: a factor a task
     DRAWN_RESPONSE = auto()
@@ -91,7 +92,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),
-        *(F.CACHE, F.ATTEMPTS, F.AUTOSCALE, F.SOURCES),
+        *(F.CACHE, F.ATTEMPTS, F.AUTOSCALE, F.SOURCES, F.CLASS_CANDIDATES),
     }
 )
 
@@ -105,7 +106,7 @@ LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
-        *(F.OPTIONAL, F.ADMISSION, F.CACHE, F.ATTEMPTS),
+        *(F.OPTIONAL, F.ADMISSION, F.CACHE, F.ATTEMPTS, F.CLASS_CANDIDATES),
     }
 )
 
@@ -133,6 +134,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.ADMISSION: admission.has_door(plan) or admission.sheds(plan),
         F.ATTEMPTS: len(plan.patience) > 0,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
+        F.CLASS_CANDIDATES: any(scores_by_class(plan.stages, plan.sources, before) for before in range(stage + 1)),
         F.DRAWN_CANDIDATES: any(is_role_drawn(CANDIDATES, before) for before in range(stage + 1))
         or any(  # it is given what they have scored
             gathering.counts_answers(plan.stages, before) or is_optional(plan.stages, before) for before in range(stage)

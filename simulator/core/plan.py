@@ -194,8 +194,9 @@ class System:
     """All of a Plan that is the same in every replication and at every load: stages, their laws, shares and costs."""
 
     stages: NDArray[np.void]  #: (stages,) STAGE
-    laws: NDArray[np.void]  #: (stages * ROLES, and of further sources,) LAW; durations in ns; kind NONE: there is none
+    laws: NDArray[np.void]  #: (stages * ROLES, and more of sources,) LAW; durations in ns; kind NONE: there is none
     work_law: NDArray[np.void]  #: (1,) LAW of the work factor; for the theory line
+    class_works: NDArray[np.void]  #: (classes,) LAW of the work factor of each, for the theory line; none: as of all
     think_law: NDArray[np.void]  #: (1,) LAW of how long a client thinks, in ns; kind NONE where none waits
     law_parts: NDArray[np.void]  #: (parts of all mixtures,) LAW
     law_points: F8  #: (points of all tables,)

@@ -7,7 +7,7 @@ import numpy as np
 from simulator.core import copy_states, draws, rules
 from simulator.core.background import is_background, wanted_beside
 from simulator.core.beside import alone_ns_of
-from simulator.core.classes import wanted
+from simulator.core.classes import place_of, wanted
 from simulator.core.columns import Columns
 from simulator.core.copying import alone_of_copy
 from simulator.core.disciplines import queue_key
@@ -23,7 +23,7 @@ from simulator.core.plan import Rows as Stages
 from simulator.core.refused import arrived_ns
 from simulator.core.service import stays_taken
 from simulator.core.violations import Rows, Violation, at
-from simulator.core.work import ALONE, ITEMS, PREVIOUS, REALS, WHO, WHOLES, work_of_block
+from simulator.core.work import ALONE, ITEMS, OF_CLASS, PREVIOUS, REALS, WHO, WHOLES, work_of_block
 
 #: Later than any instant.
 NEVER = np.iinfo(np.int64).max
@@ -121,7 +121,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | N
     alone_ns = np.zeros((plan.queries, shards, int(row["sendings"])))
     reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
-        wholes[WHO, 0] = query
+        wholes[WHO, 0], wholes[OF_CLASS, 0] = query, place_of(plan.class_of, int(query))
         reals[PREVIOUS, 0] = trace.handed_to(plan, stage, np.array([query]))[0]
         luck = plan.run_row(), plan.laws, plan.law_parts, plan.law_points
         given = plan.stages, plan.sources, *luck, plan.source_share

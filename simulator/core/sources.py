@@ -21,10 +21,9 @@ from simulator.core.violations import Rows, Violation, at
 SOURCE = np.dtype(
     [
         ("first", np.int64),  # of its shards, within the stage
-        (
-            "law",
-            np.int64,
-        ),  # the row of the first of its laws, by role; of the first source of a stage that of the stage
+        ("law", np.int64),  # the row of the first of its laws, by role; of the first source of a stage, of the stage
+        ("classes", np.int64),  # of queries, each with candidates of its own here; 0: of all they are the same
+        ("by_class", np.int64),  # the row of the law of these for the first class; NONE: as of the others
         ("hashed", np.int64),  # 1: candidates fall on shards by hash; 0: evenly, by share
         ("first_knot", np.int64),
         ("knots", np.int64),
@@ -42,6 +41,7 @@ class SourceParts:
 
     share: Sequence[float] = (1.0,)  #: of each of its shards, in it; sums to 1
     candidates: Law = ABSENT  #: its own count; absent: what is handed on to the stage
+    by_class: Sequence[Law] = ()  #: likewise for queries of each class; absent: as of the others; none: of all
     hashed: bool = False
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)
     time: Law = ABSENT
@@ -84,6 +84,18 @@ def sources_of(stages: plans.Rows, stage: int) -> range:
     return range(first, first + int(stages[stage]["sources"]))
 
 
+def scores_by_class(stages: plans.Rows, sources: plans.Rows, stage: int) -> bool:
+    """Whether queries of some class score other candidates in a stage."""
+    return any(sources[source]["classes"] > 0 for source in sources_of(stages, stage))
+
+
+def score_alike(system: plans.System) -> bool:
+    """Whether all queries are given as many candidates by the stages of a system, but what these leave out of them."""
+    kinds = [system.laws[law + plans.CANDIDATES]["kind"] for law in system.sources["law"].tolist()]
+    are_same = set(kinds) <= {plans.NONE, plans.CONSTANT}
+    return are_same and not bool(system.sources["classes"].any())
+
+
 def is_hashed(stages: plans.Rows, sources: plans.Rows, stage: int) -> bool:
     """Whether candidates of some source of a stage fall on its shards by hash."""
     return any(sources[source]["hashed"] == 1 for source in sources_of(stages, stage))
@@ -120,8 +132,11 @@ def source_rows(parts: Any) -> tuple[plans.Rows, list[Law], plans.F8, list[float
         before = len(share)
         for place, one in enumerate(part.sources or (part,)):
             law = len(parts) * plans.ROLES + len(more) if place else stage * plans.ROLES
-            rows.append((len(share) - before, law, one.hashed, len(knots), len(one.knots)))
             more.extend(one.laws if place else ())
+            by_class = len(parts) * plans.ROLES + len(more)
+            more.extend(one.by_class)
+            costs = one.hashed, len(knots), len(one.knots)
+            rows.append((len(share) - before, law, len(one.by_class), by_class, *costs))
             knots.extend(one.knots)
             share.extend(one.share)
     return np.array(rows, dtype=SOURCE), more, np.array(knots, dtype=np.float64), share

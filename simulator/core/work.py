@@ -28,10 +28,10 @@ REALS = 9
 #: And of each task how long its worker stays taken when its answer has gone, where it does; with an entry a replica of
 #: a shard, those that are there while others are out; and of each task how long it waits for them with its sender.
 #: Where a query may leave shards out: whether each is visited, and with an entry a query how many are; and of each task
-#: whether its shard takes part, where it goes to those alone where it has been.
+#: whether its shard takes part, where it goes to those alone where it has been. And with an entry a query its class.
 NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER = range(10)
-WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD, VISITED, VISITS, TAKES = range(10, 21)
-WHOLES = 21
+WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD, VISITED, VISITS, TAKES, OF_CLASS = range(10, 22)
+WHOLES = 22
 
 #: Up to so many shards the luck of a block is drawn in one pass over all its tasks; beyond, query by query.
 FEW = 40
@@ -69,13 +69,16 @@ def candidates_of_source(
     stage: int,
     source: int,
     query: int,
+    of_class: int,
     previous: float,
 ) -> float:
-    """Candidates scored for a query in a source of a stage: its own count, else what earlier stages hand on.
+    """Candidates scored for a query in a source: those of its class there, or its own, else what is handed on.
 
     ``previous``: that. Own counts are drawn, a law of counts, at the place of its first shard; below 0 counts as 0.
     """
     row = sources[source]["law"] + CANDIDATES
+    if sources[source]["classes"] > 0 and laws[sources[source]["by_class"] + of_class]["kind"] != NONE:
+        row = sources[source]["by_class"] + of_class
     kind = laws[row]["kind"]
     if kind == NONE:
         return previous
@@ -95,15 +98,16 @@ def candidates_of(
     parts: Rows,
     points: F8,
     query: int,
+    of_class: int,
     stage: int,
     previous: float,
 ) -> float:
     """Candidates scored for a query in a stage: those of all its sources. ``previous``: as above."""
     first, total = stages[stage]["first_source"], 0.0
     if not has_sources(stages, stage):
-        return candidates_of_source(sources, run, laws, parts, points, stage, first, query, previous)
+        return candidates_of_source(sources, run, laws, parts, points, stage, first, query, of_class, previous)
     for source in range(first, first + stages[stage]["sources"]):
-        total += candidates_of_source(sources, run, laws, parts, points, stage, source, query, previous)
+        total += candidates_of_source(sources, run, laws, parts, points, stage, source, query, of_class, previous)
     return total
 
 
@@ -227,7 +231,7 @@ def work_of_block(
     stages, sources, run, laws, parts, points, share, knot_items, knot_ns, knot_slope
         Of the Plan; ``share``: in the source.
     stage, queries
-        Where; of the block, whose WHO, NAME and PLACE are filled, and PREVIOUS: candidates that are handed on to it.
+        Where; of the block, whose WHO, OF_CLASS, NAME, PLACE are filled, and PREVIOUS: candidates that are handed on.
     factors
         (queries of the run,) work factors, or (1,) where all have the same.
     reals, wholes
@@ -238,7 +242,16 @@ def work_of_block(
         is_drawn = is_drawn or sampling.is_drawn(laws, sources[source]["law"] + TIME)
     for i in range(queries):
         reals[SCORED, i] = candidates_of(
-            stages, sources, run, laws, parts, points, wholes[WHO, i], stage, reals[PREVIOUS, i]
+            stages,
+            sources,
+            run,
+            laws,
+            parts,
+            points,
+            wholes[WHO, i],
+            wholes[OF_CLASS, i],
+            stage,
+            reals[PREVIOUS, i],
         )
     if is_drawn:
         draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
@@ -296,7 +309,8 @@ def work_of_source(
             here, who, scored = i * shards + first, wholes[WHO, i], reals[SCORED, i]
             items = alone_ns[here : here + count]
             if has_sources(stages, stage):
-                scored = candidates_of_source(sources, run, laws, parts, points, stage, source, who, reals[PREVIOUS, i])
+                given, of_class = reals[PREVIOUS, i], wholes[OF_CLASS, i]
+                scored = candidates_of_source(sources, run, laws, parts, points, stage, source, who, of_class, given)
             if stages[stage]["follows"] == 1 and reals[TAKING, i] < 1.0:
                 fill_part(sources, run, mine, place, source, scored, items, reals, wholes)
             else:

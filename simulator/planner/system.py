@@ -29,7 +29,7 @@ from simulator.core.laws import Law
 from simulator.core.sources import SourceParts
 from simulator.models import CostModel, base
 from simulator.planner.classes import classes_of, work_law
-from simulator.scenario import Scenario, Stage, optional, runs_on, sharing, sources
+from simulator.scenario import Scenario, Stage, class_candidates, optional, runs_on, sharing, sources
 from simulator.scenario.batching import Batching
 from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
@@ -48,18 +48,29 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     ``replication``: with the measurements of one, where it has its own.
     """
     parts: list[StageParts] = []
-    for index, (stage, candidates) in enumerate(zip(scenario.stages, optional.handed(scenario.stages), strict=True)):
+    means = class_candidates.handed(scenario.load.of_classes, scenario.stages)
+    for index, (stage, candidates) in enumerate(zip(scenario.stages, means, strict=True)):
         if replication is not None:
             stage = _sampled(stage, scenario.run.seed, replication, index)
         is_first = optional.has_nobody_before(scenario.stages, index)
         part, owner = stage_parts(stage, scenario, is_first, candidates), runs_on.owner_of(scenario.stages, index)
+        part = _with_classes(part, class_candidates.laws_by_class(scenario.load.of_classes, scenario.stages, index))
         home = home_of(scenario.stages, index)
         if owner != index:
             part = hosted(part, parts[owner], owner)
         elif home != index:
             part = colocated(replace(part, outages=_outages_there(scenario, index, home)), parts[home], home)
         parts.append(part)
-    return classes.with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
+    known = classes_of(scenario)
+    return classes.with_classes(lay_out(parts, work_law(scenario), [one.work for one in known]), known)
+
+
+def _with_classes(part: StageParts, by_class: Sequence[Sequence[Law]]) -> StageParts:
+    """A stage with candidates by class; ``by_class``: of each of its sources."""
+    if not part.sources:
+        return replace(part, by_class=by_class[0])
+    pairs = zip(part.sources, by_class, strict=True)
+    return replace(part, sources=[replace(one, by_class=laws) for one, laws in pairs])
 
 
 def _sampled(stage: Stage, seed: int, replication: int, index: int) -> Stage:

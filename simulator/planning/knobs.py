@@ -7,6 +7,7 @@ from typing import Any
 from simulator.planning import knobs_of_loads as at_load
 from simulator.planning.turning import CHANGE, Knob, narrower, scaled, scaled_law, text
 from simulator.scenario import Scenario
+from simulator.scenario.class_candidates import handed
 from simulator.scenario.gather import Gather
 from simulator.scenario.replicas import Replicas
 
@@ -47,7 +48,9 @@ def _in_shape(stage: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]
 
 def heavier_classes(scenario: Scenario) -> set[str]:
     """Names of the classes whose queries are more work than those of all, on average."""
-    works = {one.name: one.work_law(scenario.load.work.law).mean() for one in scenario.load.of_classes}
+    load = scenario.load
+    items = {one.name: math.fsum(handed([one], scenario.stages)) for one in load.of_classes}
+    works = {one.name: one.work_law(load.work.law).mean() * items[one.name] for one in load.of_classes}
     whole = math.fsum(one.share for one in scenario.load.of_classes)
     mean = math.fsum(one.share * works[one.name] for one in scenario.load.of_classes) / (whole or 1.0)
     return {name for name, work in works.items() if work > mean}
@@ -58,9 +61,18 @@ def _of_class(one: Mapping[str, Any], is_heavier: bool) -> Iterator[Knob]:
     name, path = f"load: {one['name']}", f"load.classes.{one['name']}"
     if is_heavier:
         yield Knob(f"{name}: share", f"x {1 - CHANGE:g}", ((f"{path}.share", one["share"] * (1 - CHANGE)),))
-    lighter = scaled_law(one["work"], 1 - CHANGE) if "work" in one else None
-    if lighter is not None:
-        yield Knob(f"{name}: work", f"x {1 - CHANGE:g}", ((f"{path}.work", text(lighter)),))
+    for key in ("work", "candidates"):
+        lighter = _lighter(one[key]) if key in one else None
+        if lighter is not None:
+            yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.{key}", text(lighter)),))
+
+
+def _lighter(law: Any) -> Any:
+    """A law, or laws by stage, of a tenth less; None where one of them cannot be scaled."""
+    if not isinstance(law, Mapping) or "kind" in law:
+        return scaled_law(law, 1 - CHANGE)
+    by_stage = {stage: scaled_law(own, 1 - CHANGE) for stage, own in law.items()}
+    return None if None in by_stage.values() else by_stage
 
 
 def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Knob]:

@@ -3,15 +3,12 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from simulator.base import room
 from simulator.base.errors import ScenarioError
 from simulator.base.formats import counted, format_size
-from simulator.core import plan
 from simulator.core.heard import rows_of
 from simulator.core.hosted import is_owner, kept_width
-from simulator.core.sources import stages_kept
+from simulator.core.sources import score_alike, stages_kept
 from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
@@ -88,12 +85,11 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     scenario, rows = plans.scenario, plans.system.stages
     queries, measured = about_queries(scenario)
     stages, jobs = len(rows), min(jobs, replications)
-    is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
     differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
     is_partial = differs or any(stage.share is not None or caches.has_cache(stage) for stage in scenario.stages)
     is_partial |= scenario.admission is not None or (scenario.client is not None and scenario.client.sheds)
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
-    varies = scenario.run.drain_s is not None or not is_fixed or is_partial
+    varies = scenario.run.drain_s is not None or not score_alike(plans.system) or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
     trace += SOURCE * len(stages_kept(rows))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)

@@ -12,8 +12,11 @@ from simulator.core.disciplines import BY_NAME
 from simulator.core.laws import Law
 from simulator.core.plan import NEVER_NS
 from simulator.scenario import fields
+from simulator.scenario.class_candidates import ClassCandidates
 from simulator.scenario.laws import CountLaw
+from simulator.scenario.objectives import own_contradictions
 from simulator.scenario.queue import MOST_PRIORITY
+from simulator.scenario.slo import ObjectiveField
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
@@ -32,6 +35,8 @@ class ClassSpec(fields.Part):
     work: CountLaw | None = None
     priority: fields.whole_type(-MOST_PRIORITY, MOST_PRIORITY) = 0  # type: ignore[valid-type]
     deadline_s: fields.PositiveDuration | None = Field(default=None, alias="deadline")
+    candidates: ClassCandidates | None = None
+    slos: tuple[ObjectiveField, ...] = ()
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """Its share, work and deadline are not beyond all others."""
@@ -42,6 +47,8 @@ class ClassSpec(fields.Part):
             yield ("deadline",), f"at most {most}, got {said}; without one, leave it out"
         if self.work is not None and not 0 < self.work.law.mean() <= MOST_WORK:
             yield ("work",), f"a mean above 0 and at most {MOST_WORK:,.0f}, got {self.work.law.mean():g}"
+
+        yield from own_contradictions(self.slos)
 
     def of_plan(self, work: Law) -> QueryClass:
         """As an engine knows it; ``work``: of the load, where it says none itself."""

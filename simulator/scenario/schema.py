@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import apart, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
-from simulator.scenario import autoscale, fields
+from simulator.scenario import autoscale, class_candidates, fields, objectives
 from simulator.scenario.admission import Admission
 from simulator.scenario.caches import cache_contradictions
 from simulator.scenario.classes import class_notes, queue_contradictions
@@ -28,7 +28,6 @@ from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import hot_notes, loss_note, machine_contradictions, outage_notes
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
-from simulator.scenario.optional import handed
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.runs_on import company_contradictions, reseated, seated
@@ -57,6 +56,12 @@ class Scenario(fields.Part):
     _tree: Node | None = PrivateAttr(None)
     _plugins: Plugins = PrivateAttr(default_factory=Plugins)
 
+    @model_validator(mode="after")
+    def _gathers_objectives(self) -> Scenario:
+        """Those that classes state are objectives like the others."""
+        self.__dict__["load"], self.__dict__["slos"] = objectives.gathered(self.load, self.slos)
+        return self
+
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """Names are known and given once; candidates are stated where nobody hands any on."""
         if not self.stages:
@@ -74,17 +79,11 @@ class Scenario(fields.Part):
         yield from cache_contradictions(self.stages, self.slos)
         yield from autoscale.rule_contradictions(self.stages, self.client is None and not self.load.has_clients)
         yield from queue_contradictions(self.load.of_classes, self.stages)
+        yield from class_candidates.candidate_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
-        for index, objective in enumerate(self.slos):
-            for kind, name in (("stage", objective.stage), objective.group or ("", None)):
-                if name is not None and name not in names[kind]:
-                    yield ("slos", index), f"no {kind} is called {name!r}{did_you_mean(name, names[kind])}"
-            fleets = [one for stage in self.stages for one in stage.fleets]
-            known = [one for one in fleets if not any(self._hardware_contradictions(one))]
-            lacking = [stage.name for stage in known if objective.is_priced and not self._is_priced(stage)]
-            if lacking:
-                cure = "give its hardware a price, like 0.85 USD/h, or leave this objective out"
-                yield ("slos", index), f"{objective.measure} is not known: stage {lacking[0]!r} is not priced; {cure}"
+        known = [one for stage in self.stages for one in stage.fleets if not any(self._hardware_contradictions(one))]
+        unpriced = [stage.name for stage in known if not self._is_priced(stage)]
+        yield from objectives.objective_contradictions(self.slos, names, unpriced)
         for path, values in (self.sweep or {}).items():
             try:
                 values_of(path, values)
@@ -171,7 +170,7 @@ class Scenario(fields.Part):
         """
         given = tuple(map(objective_of, slos))
         stated = node_of([objective.text for objective in given], Mark("--slo"))
-        tree = Node({**self.tree.value, "slos": stated}, self.tree.mark)
+        tree = objectives.without_own(Node({**self.tree.value, "slos": stated}, self.tree.mark))
         changed = self.model_copy(update={"slos": given}).read_from(tree)
         problems = [
             Problem("--slo", 0, 0, given[int(path[1])].text, message)
@@ -310,7 +309,8 @@ class Scenario(fields.Part):
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""
-        for stage, candidates in zip(self.stages, handed(self.stages), strict=True):
+        means = class_candidates.handed(self.load.of_classes, self.stages)
+        for stage, candidates in zip(self.stages, means, strict=True):
             for one, items in zip(stage.fleets, items_of_fleets(stage.fleets, candidates), strict=True):
                 if items < 1 and one.split == "even" and one.model.depends_on_items():
                     of_one = f"{significant(items, 3)} of an item"

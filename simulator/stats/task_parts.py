@@ -25,7 +25,7 @@ from simulator.core.plan import CONSTANT, F8, I8, NONE, TASK, TIME, Plan, Rows
 from simulator.core.sources import sources_of
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
-from simulator.core.work import ALONE, PREVIOUS, REALS, SHARE, TAKING, WHO, WHOLES, name_tasks, work_of_block
+from simulator.core.work import ALONE, OF_CLASS, PREVIOUS, REALS, SHARE, TAKING, WHO, WHOLES, name_tasks, work_of_block
 
 #: Parts of a service time, in order; and what a task's response has besides.
 QUERY, SHARD, MACHINE, OWN, CONTENTION, WAITING = range(6)
@@ -105,6 +105,8 @@ def _alone(plan: Plan, trace: Trace, stage: StageView, table: Tasks, sent: I8) -
     for begin in range(0, len(queries), block):
         some = queries[begin : begin + block]
         wholes[WHO, : len(some)] = some
+        if len(plan.class_of):
+            wholes[OF_CLASS, : len(some)] = plan.class_of[some]
         reals[SHARE], reals[TAKING] = 1.0, 1.0
         reals[PREVIOUS, : len(some)] = trace.handed_to(plan, stage.index, some)
         name_tasks(plan.stages, stage.index, len(some), wholes)

@@ -15,9 +15,9 @@ from simulator.theory.stages import PaperStage
 #: With these alone a replica is chosen by luck or in turn, every task is served once, and by itself.
 BY_LAWS = frozenset(
     {
-        *(F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE, F.DRAWN_MACHINES),
-        *(F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS),
-        *(F.MERGERS, F.DISCIPLINE, F.SHARING, F.AFTER_ANSWER, F.DRAWN_AFTER, F.BACKGROUND),
+        *(F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.CLASS_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
+        *(F.DRAWN_MACHINES, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS),
+        *(F.THREADS, F.MERGERS, F.DISCIPLINE, F.SHARING, F.AFTER_ANSWER, F.DRAWN_AFTER, F.BACKGROUND),
     }
 )
 #: And with these, too, where machines are equal: who serves a task is then all the same.
@@ -76,4 +76,4 @@ def _lines(stage: PaperStage) -> tuple[F8, F8, float, float] | None:
         return None
     slope = float(stage.plan.knot_slope[knots.start]) * 1e-9 * stage.share
     start = nothing + float(stage.plan.knot_ns[knots.start]) * 1e-9
-    return start, slope, stage.counts.moment(1) * work.mean(), stage.counts.moment(2) * work.second_moment()
+    return start, slope, stage.items_moment(1), stage.items_moment(2)

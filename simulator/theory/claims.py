@@ -13,7 +13,10 @@ LEAST_SERVICE_S = 1e-6
 
 #: Whatever is random, there may be as much as the law says by value.
 LUCK: Features = frozenset(
-    {F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE, F.HASHED, F.DRAIN_CUT}
+    {
+        *(F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.CLASS_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
+        *(F.HASHED, F.DRAIN_CUT),
+    }
 )
 #: What makes no difference to the only replica of a shard; nor does it that what serves a task is several workers, nor
 #: who else is on its machine, as long as they do not slow it down.

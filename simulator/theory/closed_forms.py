@@ -162,9 +162,10 @@ def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         law = "M/G/1 in an order that does not look at sizes: the mean of first come, first served (Kingman, 1962)"
         return _mean_waits(plan, stages, queues.mg1_mean_wait, law)
     if stage.discipline == PRIORITY:
-        if not priority.is_proportional(plan, stage) or Feature.AFTER_ANSWER in stage.features:
+        is_known = priority.is_proportional(plan, stage) and priority.is_known_by_class(stage)
+        if not is_known or Feature.AFTER_ANSWER in stage.features:
             return []  # what classes take is known of one another's
-        return _mean_waits(plan, stages, partial(priority.mean_wait, plan), "M/G/1 by priority (Cobham, 1954)")
+        return _mean_waits(plan, stages, partial(priority.mean_wait, stage), "M/G/1 by priority (Cobham, 1954)")
     is_plain = stage.is_timed and stage.is_exponential()
     is_plain &= not stage.features & {Feature.AFTER_ANSWER, Feature.BACKGROUND}
     if stage.discipline != SHORTEST:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import CANDIDATES, F8, MACHINE, NONE, TASK, TIME, Plan
 from simulator.core.sources import end_of, sources_of
 from simulator.core.stage_view import StageView, stage_views
 from simulator.theory.stages import PaperStage, work_law_of
-from simulator.theory.visits import Counts, either, handed_on, hands_on_as_much
+from simulator.theory.visits import Counts, either, handed_on, hands_on_as_much, midpoints
+
+#: Numbers of candidates that stand for a law of them that is cut.
+CUT = 256
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,51 @@ class PaperSource(PaperStage):
         return bool(self.plan.sources[self.row]["hashed"])
 
 
-def _source(view: StageView, row: int, work: Law, handed: Counts, is_less: bool) -> PaperSource:
+#: What is handed on to queries of each class, or of all of them: one.
+Handed = tuple[Counts, ...]
+
+
+def _source(view: StageView, row: int, handed: Handed, is_less: bool) -> PaperSource:
     """A source of a stage; ``handed``, ``is_less``: what is handed on to the stage, and whether less than that."""
     plan, first = view.plan, int(view.plan.sources[row]["law"])
     table = LawTable(plan.laws, plan.law_parts, plan.law_points)
     laws = list(view.laws())
     for role in (CANDIDATES, TIME, TASK, MACHINE):
         laws[role] = table.law(first + role)
-    if laws[CANDIDATES].kind != NONE:
-        handed, is_less = Counts(laws[CANDIDATES], math.inf), False
-    return PaperSource(plan, view.index, handed, tuple(laws), work, is_less, (), row)
+    given, are_own = list(handed), laws[CANDIDATES].kind != NONE
+    if are_own:
+        given = [Counts(laws[CANDIDATES], math.inf)] * len(given)
+    for place in range(plan.sources[row]["classes"]):
+        law = table.law(int(plan.sources[row]["by_class"]) + place)
+        given[place] = given[place] if law.kind == NONE else Counts(law, math.inf)
+    work = work_law_of(plan)
+    of_all = PaperSource(plan, view.index, _of_any(plan, given), tuple(laws), work, is_less and not are_own, row=row)
+    if len(set(given)) == 1:
+        return of_all
+    works = LawTable(plan.class_works, plan.law_parts, plan.law_points)
+    known = [works.law(place) for place in range(len(plan.class_works))] or [work] * len(given)
+    each = zip(_shares(plan), given, known, strict=True)
+    kinds = tuple((share, replace(of_all, counts=counts, work=own)) for share, counts, own in each)
+    return replace(of_all, kinds=kinds)
+
+
+def _shares(plan: Plan) -> list[float]:
+    """Of the classes of queries."""
+    return plan.classes["share"].tolist()  # type: ignore[no-any-return]
+
+
+def _of_any(plan: Plan, each: Sequence[Counts]) -> Counts:
+    """Candidates of a query of any class, of those of each."""
+    if len(set(each)) == 1:
+        return each[0]
+    laws: list[tuple[float, Law]] = []
+    for share, one in zip(_shares(plan), each, strict=True):
+        if math.isinf(one.cap):
+            laws += [(share * part, law) for part, law in one.law.parts or ((1.0, one.law),)]
+        else:
+            numbers = one.at(midpoints(1 if one.is_fixed() else CUT)).tolist()
+            laws.append((share, Law.constant(numbers[0]) if one.is_fixed() else Law.empirical(numbers)))
+    return Counts(Law.mixture(laws), math.inf)
 
 
 def stages_of(plan: Plan) -> list[PaperStage]:
@@ -83,20 +122,37 @@ def stages_of(plan: Plan) -> list[PaperStage]:
     Those on the shards that are visited are handed on, of the mean query; likewise where some pass a stage by.
     """
     stages: list[PaperStage] = []
-    work, handed, is_less = work_law_of(plan), Counts(Law.constant(0.0), math.inf), False
+    kinds = len(plan.classes) if bool(plan.sources["classes"].any()) else 1
+    work, handed, is_less = work_law_of(plan), (Counts(Law.constant(0.0), math.inf),) * kinds, False
     for index, view in enumerate(stage_views(plan)):
-        fleets = tuple(_source(view, row, work, handed, is_less) for row in sources_of(plan.stages, index))
-        given, is_given_less, several = (
-            fleets[0].counts,
-            any(one.is_given_less for one in fleets),
-            fleets[1:] and fleets,
-        )
+        fleets = tuple(_source(view, row, handed, is_less) for row in sources_of(plan.stages, index))
+        several = fleets if len(fleets) > 1 else ()
+        given, is_given_less = fleets[0].counts, any(one.is_given_less for one in fleets)
+        by_class = [[one.counts for _, one in fleet.kinds] or [fleet.counts] * kinds for fleet in fleets]
+        of_class = tuple(by_class[0])
         if several:  # of all of them together
-            given = Counts(Law.constant(math.fsum(one.candidates for one in fleets)), math.inf)
-        stages.append(PaperStage(plan, index, given, view.laws(), work, is_given_less, several))
+            given = _in_all(fleets[0].counts, [one.counts for one in fleets])
+            of_class = tuple(_in_all(each[0], each) for each in zip(*by_class, strict=True))
+        alone = PaperStage(plan, index, given, view.laws(), work, is_given_less, several)
+        if not several:
+            alone = replace(alone, kinds=tuple((share, _alone(alone, one)) for share, one in fleets[0].kinds))
+        stages.append(alone)
         varies = is_given_less or not all(one.fixed_candidates for one in several)
-        on, is_less = Counts(*handed_on(view, given.law, given.cap)), varies or not hands_on_as_much(view)
+        on = tuple(Counts(*handed_on(view, one.law, one.cap)) for one in of_class)
+        is_less = varies or not hands_on_as_much(view)
         if view.is_optional and on != handed:
-            on, is_less = Counts(either(view.taken, (on.law, on.cap), (handed.law, handed.cap)), math.inf), True
+            pairs = zip(on, handed, strict=True)
+            on = tuple(Counts(either(view.taken, (a.law, a.cap), (b.law, b.cap)), math.inf) for a, b in pairs)
+            is_less = True
         handed = on
     return stages
+
+
+def _in_all(first: Counts, each: Sequence[Counts]) -> Counts:
+    """What several sources score together, on average; of one source what it scores."""
+    return Counts(Law.constant(math.fsum(one.moment(1) for one in each)), math.inf) if len(each) > 1 else first
+
+
+def _alone(stage: PaperStage, kind: PaperStage) -> PaperStage:
+    """A stage of one source, with the candidates and the work of a class there."""
+    return replace(stage, counts=kind.counts, work=kind.work)

@@ -38,17 +38,27 @@ def priority_mean_waits(classes: Sequence[tuple[float, float, float, float]]) ->
 
 def is_proportional(plan: Plan, stage: PaperStage) -> bool:
     """Whether a service takes so many times as long for a query of so many times the work."""
-    knots = stage.knot_slice
-    return bool(knots.stop - knots.start == 1 and plan.knot_ns[knots.start] == 0)
+    slices = [one.knot_slice for one in stage.fleets or (stage,)]
+    return all(knots.stop - knots.start == 1 and plan.knot_ns[knots.start] == 0 for knots in slices)
+
+
+def is_known_by_class(stage: PaperStage) -> bool:
+    """Whether classes differ by their work alone, or by the items that they have in the only source of a stage."""
+    return not any(one.kinds for one in stage.fleets)
 
 
 #: A class: see ``priority_mean_waits``.
 Class = tuple[float, float, float, float]
 
 
-def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float, others: Sequence[Class] = ()) -> float:
+def mean_wait(
+    stage: PaperStage, rate_per_s: float, mean_s: float, second_s: float, others: Sequence[Class] = ()
+) -> float:
     """Mean wait over all classes of queries, of services with these moments over them; beside ``others``."""
-    rows = plan.classes
+    rows = stage.plan.classes.copy()
+    if stage.kinds and stage.depends_on_items:
+        rows["work"] = [one.items_moment(1) for _, one in stage.kinds]
+        rows["work_squared"] = [one.items_moment(2) for _, one in stage.kinds]
     mean, squared = (dot(rows["share"], rows[name]) or 1.0 for name in ("work", "work_squared"))
     if not math.isfinite(squared):
         return math.inf  # whoever comes finds, on average, an endless service under way

@@ -19,7 +19,7 @@ from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import cheap_sizes, least_part, most_tasks
 from simulator.theory.slow import share_done
-from simulator.theory.visits import FINE, Counts, asks, merging_s, midpoints
+from simulator.theory.visits import FINE, Counts, asks, merging_s, midpoints, mixed
 
 S_PER_NS = 1e-9
 
@@ -38,6 +38,7 @@ class PaperStage(StageView):
     work: Law  #: of a query's work factor
     is_given_less: bool  #: whether it is given what is answered before it, of which only about the mean is known
     fleets: tuple[PaperStage, ...] = ()  #: its sources, if it has several: each as a stage of its shards alone
+    kinds: tuple[tuple[float, PaperStage], ...] = ()  #: by class, where candidates differ: share, stage of it alone
 
     @cached_property
     def features(self) -> Features:
@@ -106,6 +107,12 @@ class PaperStage(StageView):
     def _items(self, shard: int) -> float:
         return self.candidates * float(self.share[shard])
 
+    def items_moment(self, power: int) -> float:
+        """Mean of a query's candidates times its work, to a power: of a class both are its own."""
+        if self.kinds:
+            return math.fsum(share * one.items_moment(power) for share, one in self.kinds)
+        return self.counts.moment(power) * self.work.moment(power)
+
     def busy_service_s(self, shard: int) -> float:
         """Mean time that a task takes of a worker at factor 1, when many wait: its part of a full batch.
 
@@ -116,7 +123,7 @@ class PaperStage(StageView):
         if not self.is_batched:
             return self.mean_service_s(shard)
         least, most = self._full_batch(shard)
-        mean, spread = self._items(shard) * self.work.mean(), self.spread().mean()
+        mean, spread = self.items_moment(1) * float(self.share[shard]), self.spread().mean()
         if self.has_fixed_items:
             work = self.work.mean()
             sizes = cheap_sizes(mean, [*self._knots[0][self.knot_slice], *self.sizes], int(most))
@@ -151,6 +158,9 @@ class PaperStage(StageView):
 
     def _items_drawn(self, shard: int) -> F8:
         """(n,) effective items of a shard over the laws of candidates and work, equally likely."""
+        if self.kinds:  # of each class as many as its share
+            each = [(midpoints(max(1, round(FINE * share))), one._items_drawn(shard)) for share, one in self.kinds]
+            return np.concatenate([np.quantile(items, luck) for luck, items in each])
         work = self.work
         side = FINE if self.fixed_candidates or work.is_constant() else 64
         counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
@@ -188,27 +198,27 @@ class PaperStage(StageView):
         """First two moments of the service time at factor 1; None where they have no closed form here."""
         if self.fleets:
             return (of := self.at(shard))[0].moments_s(of[1])
+        if self.kinds:
+            return mixed([(share, one.moments_s(shard)) for share, one in self.kinds])
         task, work = self.spread(), self.work
         if self.has_both:
             if not self.has_fixed_items:
                 return None
-            shift, mean = self.shift_s(shard), self.spread_out_s(shard)
+            shift, mean = self.shift_s(shard, work.mean()), self.spread_out_s(shard, work.mean())
             longer, square = mean * task.mean(), mean**2 * task.second_moment()
             return shift + longer, shift**2 + 2 * shift * longer + square
         knots = self.knot_slice
         if self.is_padded and not self.has_fixed_items:
             return None
         if self.is_timed or self.has_fixed_items:
-            mean = self.alone_s(shard)
-            first, second = mean, mean**2
-            if self.is_timed:
-                first, second = mean * work.mean(), mean**2 * work.second_moment()
+            first, second = work.mean(), work.second_moment()
+            alone = self.alone_s(shard, 1.0 if self.is_timed else first)
+            first, second = (alone * first, alone**2 * second) if self.is_timed else (alone, alone**2)
         elif knots.stop - knots.start == 1 and not self.is_hashed:
             knot = knots.start
             overhead = float(self.plan.knot_ns[knot]) * S_PER_NS
             slope = float(self.plan.knot_slope[knot]) * S_PER_NS * float(self.share[shard])
-            item_mean = self.counts.moment(1) * work.mean()
-            item_square = self.counts.moment(2) * work.second_moment()
+            item_mean, item_square = self.items_moment(1), self.items_moment(2)
             first = overhead + slope * item_mean
             second = overhead**2 + 2 * overhead * slope * item_mean + slope**2 * item_square
         else:
@@ -246,6 +256,8 @@ class PaperStage(StageView):
             return moments[0]
         if self.fleets:
             return (of := self.at(shard))[0].mean_service_s(of[1])
+        if self.kinds:
+            return math.fsum(share * one.mean_service_s(shard) for share, one in self.kinds)
         knot, start, slope = (column[self.knot_slice] for column in self._knots)
         work, share, items = self.work, float(self.share[shard]), self._items_drawn(shard)
         if self.is_padded:
@@ -279,7 +291,8 @@ class PaperStage(StageView):
         fixed = fixed and self.spread().is_constant()
         if not fixed:
             return None
-        alone = np.array(_by_share(self, self.alone_s))
+        work = self.work.mean()
+        alone = np.array(_by_share(self, lambda shard: self.alone_s(shard, work)))
         rounded = np.maximum(np.floor(alone[:, None] / S_PER_NS * self.machine_factor + 0.5), 1)
         return np.asarray(rounded * S_PER_NS, dtype=np.float64)
 

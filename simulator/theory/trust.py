@@ -23,9 +23,8 @@ def is_nearly_normal(stage: PaperStage) -> bool:
     if stage.fleets:
         return all(is_nearly_normal(one) for one in stage.fleets)
     spread, work = stage.spread(), stage.work
-    fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
-    if stage.depends_on_items:
-        fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)
+    of_query = stage.items_moment if stage.depends_on_items else work.moment
+    fourth, second = spread.moment(4) * of_query(4), spread.moment(2) * of_query(2)
     after, beside = stage.after(), beside_of(stage)
     pairs = [(fourth, second), (after.moment(4), after.moment(2))]
     if beside is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,6 +55,14 @@ class Counts:
         if self.law.is_constant() or math.isinf(self.cap):
             return self.law.moment(power) if math.isinf(self.cap) else min(self.law.mean(), self.cap) ** power
         return float((self.at(midpoints(FINE)) ** power).mean())
+
+
+def mixed(each: Sequence[tuple[float, tuple[float, float] | None]]) -> tuple[float, float] | None:
+    """Two moments over parts of the queries, each behind its share; None where those of one are not known."""
+    known = [(share, moments) for share, moments in each if moments is not None]
+    if len(known) < len(each):
+        return None
+    return math.fsum(share * one[0] for share, one in known), math.fsum(share * one[1] for share, one in known)
 
 
 def has_all_been(stage: StageView) -> bool:

@@ -151,18 +151,19 @@ def zero_load(plan: Plan) -> ZeroLoad | None:
     vary = [not view.fixed_candidates or view.is_hashed for view in views if view.depends_on_items]
     stages = [_Stage(view) for view in views]
     guess = (", at mean candidates" if any(vary) else "") + of_machines
-    constants = [_constant_s(stage, 1.0) for stage in stages]
+    usual = work.mean()
+    constants = [_constant_s(stage, usual) for stage in stages]
     if None not in constants:
         if work.is_constant() and not guess:
             total = math.fsum(value for value in constants if value is not None)
             return ZeroLoad(total, {f"p{percent:g}": total for percent in PERCENTS}, EXACT)
         return _by_work(stages, work, guess)
     weights = [1 if stage.response.is_constant() else CONVOLUTION for stage in stages]
-    curves = sum(weight * len(stage.curves(1.0)) for weight, stage in zip(weights, stages, strict=True))
+    curves = sum(weight * len(stage.curves(usual)) for weight, stage in zip(weights, stages, strict=True))
     count = 1 if work.is_constant() else min(MOST_POINTS, MOST_CURVES // curves)
     if count < LEAST_POINTS and not work.is_constant():
         count, guess = 1, ", at mean work" + guess
-    points = _points(work, count) if count > 1 else [(1.0, 1.0)]
+    points = _points(work, count) if count > 1 else [(usual, 1.0)]
     each = np.maximum.accumulate([_percentile(stages, work, points, percent / 100) for percent in PERCENTS])
     percentiles_s = {f"p{percent:g}": value for percent, value in zip(PERCENTS, each.tolist(), strict=True)}
     few = _points(work, MEAN_POINTS) if count > 1 else points
@@ -198,7 +199,7 @@ def constant_latencies_s(plan: Plan) -> list[float | None]:
         varies = view.depends_on_items and (view.is_given_less or not view.has_fixed_items)
         is_constant = view.work.is_constant() and not varies and not view.has_drawn_machines()
         is_known = is_constant and _is_known(view)
-        constant_s = _constant_s(_Stage(view), 1.0) if is_known else None
+        constant_s = _constant_s(_Stage(view), view.work.mean()) if is_known else None
         latencies_s.append(None if constant_s is None else constant_s - view.alone_wait_s)
     return latencies_s
 
@@ -227,7 +228,7 @@ def _percentile(stages: list[_Stage], work: Law, points: list[tuple[float, float
     What lies beyond the grid does not touch the distribution below its end.
     """
     parts = len(stages) + 1
-    factor = 1.0 if len(points) == 1 else work.percentile(1 - (1 - p) / parts)
+    factor = points[0][0] if len(points) == 1 else work.percentile(1 - (1 - p) / parts)
     span_s = math.fsum(_exceeded_with(stage, factor, (1 - p) / parts) for stage in stages)
     step_s = 1.001 * span_s / CELLS + 1e-12
     mass = np.zeros(CELLS)

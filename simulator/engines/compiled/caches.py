@@ -125,5 +125,15 @@ def scored(given: Given, kept: Kept, stage: int, reals: F8, wholes: I8) -> float
         prepare(given, kept, stage, rules.ONE, reals, wholes)
         return reals[work.SCORED, 0]  # type: ignore[no-any-return]
     hand_over(given, kept, stage, rules.ONE, reals, wholes)
-    query, laws, previous = wholes[work.WHO, 0], (given.laws, given.parts, given.points), reals[work.PREVIOUS, 0]
-    return work.candidates_of(given.stages, given.sources, given.run, laws[0], laws[1], laws[2], query, stage, previous)
+    return work.candidates_of(
+        given.stages,
+        given.sources,
+        given.run,
+        given.laws,
+        given.parts,
+        given.points,
+        wholes[work.WHO, 0],
+        wholes[work.OF_CLASS, 0],
+        stage,
+        reals[work.PREVIOUS, 0],
+    )

@@ -9,10 +9,10 @@ from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import follows, nobody
 from simulator.core.hosted import has_company, kept_width
 from simulator.core.laws.sampling import is_drawn
-from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, TIME, Plan, Rows
+from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, TIME, Plan, Rows
 from simulator.core.retrying import TELLER, are_attempts_unknown, seen
 from simulator.core.service import stays_taken
-from simulator.core.sources import first_kept, is_hashed, sources_of, stages_kept
+from simulator.core.sources import first_kept, is_hashed, score_alike, scores_by_class, sources_of, stages_kept
 from simulator.engines.compiled import records
 from simulator.engines.compiled.caches import caches_of
 from simulator.engines.compiled.events import COLUMNS
@@ -45,8 +45,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
     outcome = np.zeros(queries, dtype=np.int8)
     outcome[: len(plan.shed)][plan.shed > 0] = SHED
     is_endless = plan.drain_ns == NEVER_NS and plan.patience_ns == NEVER_NS
-    kinds = plan.laws["kind"][CANDIDATES::ROLES]
-    columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
+    columns = 1 if is_endless and score_alike(plan) and not is_partial else queries
     if is_endless and not is_partial:
         instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
         critical_shard = np.empty((stages, queries), dtype=np.int32)
@@ -110,7 +109,8 @@ def is_alike(plan: Plan, stage: int) -> bool:
     """
     laws = [int(plan.sources[source]["law"]) for source in sources_of(plan.stages, stage)]
     drawn = [is_drawn(plan.laws, law + role) for law in laws for role in (CANDIDATES, TIME)]
-    is_known = len(laws) == 1 or all(plan.laws[law + CANDIDATES]["kind"] == CONSTANT for law in laws)
+    are_same = not scores_by_class(plan.stages, plan.sources, stage)
+    is_known = len(laws) == 1 or (are_same and all(plan.laws[law + CANDIDATES]["kind"] == CONSTANT for law in laws))
     unlike = is_drawn(plan.work_law, 0) or is_hashed(plan.stages, plan.sources, stage) or follows(plan.stages, stage)
     return is_known and not (any(drawn) or unlike)
 

@@ -12,6 +12,7 @@ one more (``choosy``).
 """
 
 from simulator.core import rules, work
+from simulator.core.classes import place_of
 from simulator.core.fan_out import fans_out, visits_of_block
 from simulator.core.following import find_part, follows
 from simulator.core.gathering import is_partial
@@ -36,8 +37,10 @@ CUT, FAULTY, TOO_LATE = -1, -2, -3
 
 @passage
 def hand_over(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> None:
-    """Fill PREVIOUS of a block of queries: the candidates that earlier stages hand on to each."""
+    """Fill PREVIOUS of a block of queries: the candidates that earlier stages hand on to each; and OF_CLASS."""
     stages, last = given.stages, kept.candidates.shape[1] - 1
+    for i in range(queries):
+        wholes[work.OF_CLASS, i] = place_of(given.class_of, wholes[work.WHO, i])
     if stage > 0:
         is_skipped = is_optional(stages, stage - 1)
         for i in range(queries):
@@ -65,7 +68,18 @@ def has_work(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whol
     laws, parts, points, last = given.laws, given.parts, given.points, given.work.shape[0] - 1
     for i in range(queries):
         query, previous = wholes[work.WHO, i], reals[work.PREVIOUS, i]
-        scored = work.candidates_of(given.stages, given.sources, given.run, laws, parts, points, query, stage, previous)
+        scored = work.candidates_of(
+            given.stages,
+            given.sources,
+            given.run,
+            laws,
+            parts,
+            points,
+            query,
+            wholes[work.OF_CLASS, i],
+            stage,
+            previous,
+        )
         factor = given.work[min(query, last)]
         if scored != kept.same_for[records.SAME_SCORED, stage] or factor != kept.same_for[records.SAME_FACTOR, stage]:
             return False

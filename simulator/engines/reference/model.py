@@ -21,6 +21,7 @@ import numpy as np
 from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
 from simulator.core.caches import is_cached
 from simulator.core.calling import Calls
+from simulator.core.classes import place_of
 from simulator.core.clients import is_unknown, with_arrivals
 from simulator.core.columns import COMPLETE, FAILED, SHED, TIMED_OUT
 from simulator.core.following import find_part, go_there, nobody
@@ -263,6 +264,7 @@ class Stage:
         given = model.calls.stages, plan.sources, model.run_row, plan.laws, plan.law_parts, plan.law_points
         costs = plan.source_share, plan.knot_items, plan.knot_ns, plan.knot_slope
         self.wholes[work.WHO, 0], self.reals[work.PREVIOUS, 0] = gather.query, previous
+        self.wholes[work.OF_CLASS, 0] = place_of(plan.class_of, gather.query)
         if self.follows:
             self.find_part(gather.query)
         work.work_of_block(*given, *costs, self.index, rules.ONE, plan.work, self.reals, self.wholes)

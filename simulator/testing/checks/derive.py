@@ -81,7 +81,9 @@ def _source(plan: Plan, stage: int, source: int) -> dict[str, Any]:
     here = slice(first + int(row["first"]), first + int(end_of(plan.stages, plan.sources, stage, source)))
     columns = plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist()
     points = list(zip(*columns, strict=True))
-    return {"share": plan.source_share[here].tolist(), "hashed": bool(row["hashed"]), "knots": points, **laws}
+    laws_of_classes = [table.law(int(row["by_class"]) + place) for place in range(row["classes"])]
+    said = {"share": plan.source_share[here].tolist(), "hashed": bool(row["hashed"]), "by_class": laws_of_classes}
+    return {**said, "knots": points, **laws}
 
 
 def _span(row: Any, first: str, count: str) -> slice:

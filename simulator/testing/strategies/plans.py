@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
 from simulator.core.classes import QueryClass, classified
-from simulator.core.disciplines import BY_CODE, BY_NAME
+from simulator.core.disciplines import BY_NAME
 from simulator.core.hedging import FREE
 from simulator.core.hosted import hosted, seats_of, sight
 from simulator.core.laws import Law
 from simulator.core.plan import C3, FIFO, NEVER_NS, PEAK_EWMA, Plan
 from simulator.core.trace import Trace
-from simulator.testing.strategies import serving
+from simulator.testing.strategies import classes, serving
 from simulator.testing.strategies.laws import TIMES, among, factor_laws, laws
 from simulator.testing.strategies.serving import KEPT, Size, either, patience, rooms, sized
 
@@ -53,6 +53,7 @@ class Narrowed(TypedDict, total=False):
     optional: bool | None  #: whether queries may pass it by; None: either
     caches: bool | None  #: whether it has a cache; None: either
     sources: bool | None  #: whether its shards are those of several sources, where it has two; None: either
+    classes: bool | None  #: whether queries are of classes with candidates of their own; None: either
 
 
 @lru_cache(KEPT)
@@ -282,7 +283,7 @@ def plans(
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
         fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges,
-        optional, caches, sources.
+        optional, caches, sources, classes.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))
@@ -301,7 +302,9 @@ def plans(
                 shaped |= {"shards": len(parts[home].share), "replicas": parts[home].replicas}
             own = draw(stage_parts(stage == 0, times, **shaped))
             parts.append(serving.lodged(own, parts, home) if is_beside else own)
-    system = lay_out(serving.reached(parts))
+    of_class = query_classes(), _ways(times, False)["own"]
+    parts, known = classes.of_classes(draw, serving.reached(parts), narrowed.get("classes"), *of_class)
+    system = lay_out(parts)
     factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, system.replicas))
     work = draw(_listed(WORKS, count))
     cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}
@@ -317,9 +320,8 @@ def plans(
         drain_ns=draw(st.sampled_from(cuts[is_cut])),
         machine_factor=np.array(factors)[seats_of(system.stages)],
     )
-    if not any(BY_CODE[part.discipline].looks_at_class for part in parts):
+    if not known:
         return plan
-    known = draw(st.lists(query_classes(), min_size=1, max_size=3))
     return classified(plan, known, draw(st.lists(st.integers(0, len(known) - 1), min_size=count, max_size=count)))
 
 
