@@ -462,6 +462,24 @@ def unlike_sources_are_as_paper_says() -> None:
         assert found is not None and abs(found.mean_s / exact - 1) < 1e-3, f"{found} in place of {exact:.6g} s"
 
 
+def classes_are_mixed_on_paper() -> None:
+    """unit/test_class_candidates.py: what is scored for a class goes with how heavy it is; a constant need not be 1."""
+    from simulator.core.assemble import complete, lay_out
+    from simulator.core.classes import QueryClass, with_classes
+    from simulator.theory.funnel import stages_of
+
+    works = [Law.constant(2.0), Law.constant(0.5)]
+    part = StageParts(candidates=Law.constant(1e3), by_class=[Law.none(), Law.constant(400.0)], knots=[(0.0, 0.0, 1e4)])
+    known = [QueryClass(share=share, work=work) for share, work in zip((1.0, 3.0), works, strict=True)]
+    system = with_classes(lay_out([part, StageParts(knots=[(0.0, 0.0, 1e4)])], class_works=works), known)
+    first, second = stages_of(complete(system, np.zeros(1, dtype=np.int64)))
+    with law("T1"):
+        exact = 0.25 * 0.02 + 0.75 * 0.002, 0.25 * 0.02**2 + 0.75 * 0.002**2
+        for stage in (first, second):
+            found = stage.moments_s(0)
+            assert found is not None and np.allclose(found, exact), f"{found} in place of {exact}"
+
+
 def causes_are_told_apart() -> None:
     """unit/test_causes.py: each task's parts by hand; their shares; and what laws say of them before it."""
     from simulator.core import draws

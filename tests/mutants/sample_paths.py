@@ -665,6 +665,25 @@ def sources_walk() -> None:
     walk_as_on(SOURCED)
 
 
+#: Whose stages close with all of their answers.
+WHOLE = dict.fromkeys(("gathers", "fan_outs", "limits", "failures", "optional", "caches", "guests", "is_cut"), False)
+BROUGHT = (
+    plans_of_all(most_stages=2, classes=True)
+    | plans(stages=2, classes=True, **PLAIN)
+    | plans(stages=1, queries=6, classes=True, **PLAIN, **WHOLE)
+)
+
+
+def brought_agree() -> None:
+    """test_engines_agree.py: the same, where classes have candidates of their own."""
+    agree_on(BROUGHT)
+
+
+def brought_walk() -> None:
+    """test_engine.py: the walk agrees, where classes have candidates of their own."""
+    walk_as_on(BROUGHT)
+
+
 def longer_agree() -> None:
     """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
     agree_on(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN), 400)

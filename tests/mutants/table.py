@@ -720,7 +720,7 @@ DECISIONS = (
     Mutant(
         "the cost of the knot before",
         "S8",
-        WORK,
+        "core/work.py",
         "if knot_items[middle] <= items:",
         "if knot_items[middle] < items - 1:",
         "sample_paths.service_times_are_worked_out_anew",
@@ -1101,7 +1101,7 @@ STATISTICS = (
     Mutant(
         "tasks half as long as drawn",
         "T6",
-        WORK,
+        "core/work.py",
         "alone[shard] = time[shard] * factor",
         "alone[shard] = time[shard] / 2 * factor",
         "figures.paper_holds",
@@ -1778,7 +1778,7 @@ ROOMS = (
     Mutant(
         "all of a block have the work of its first query",
         "E1",
-        WORK,
+        "core/work.py",
         "            factor = factors[min(who, last_factor)]\n            if looks_at_items",
         "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            if looks_at_items",
         AGREE,
@@ -3813,7 +3813,7 @@ SEVERAL = (
     Mutant(
         "sources draw their candidates by one luck",
         "E8",
-        WORK,
+        "core/work.py",
         'stage * draws.PLACES + sources[source]["first"]',
         "stage * draws.PLACES",
         SOURCES_WALK,
@@ -3821,7 +3821,7 @@ SEVERAL = (
     Mutant(
         "each source scores what all of them do",
         "E8",
-        WORK,
+        "core/work.py",
         "            if has_sources(stages, stage):",
         '            if stages[stage]["sources"] > 9:',
         SOURCES_WALK,
@@ -3829,7 +3829,7 @@ SEVERAL = (
     Mutant(
         "candidates of sources fall by hash as those of the first",
         "E8",
-        WORK,
+        "core/work.py",
         "last_factor, place = factors.shape[0] - 1, stage * draws.PLACES + first",
         "last_factor, place = factors.shape[0] - 1, stage * draws.PLACES",
         SOURCES_WALK,
@@ -3900,6 +3900,75 @@ SEVERAL = (
     ),
 )
 
+BROUGHT_AGREE, BROUGHT_WALK = (f"sample_paths.brought_{name}" for name in ("agree", "walk"))
+MIXED = "figures.classes_are_mixed_on_paper"
+BROUGHT = (
+    Mutant(
+        "queries of all classes are scored as those of the first",
+        "E8",
+        "core/work.py",
+        'row = sources[source]["by_class"] + of_class',
+        'row = sources[source]["by_class"]',
+        BROUGHT_WALK,
+    ),
+    Mutant(
+        "a class that says nothing is scored on nothing",
+        "E8",
+        "core/work.py",
+        'if sources[source]["classes"] > 0 and laws[sources[source]["by_class"] + of_class]["kind"] != NONE:',
+        'if sources[source]["classes"] > 0:',
+        BROUGHT_WALK,
+    ),
+    Mutant(
+        "the compiled engine takes every query for one of the first class",
+        "E1",
+        "engines/compiled/passes.py",
+        "wholes[work.OF_CLASS, i] = place_of(given.class_of, wholes[work.WHO, i])",
+        "wholes[work.OF_CLASS, i] = 0",
+        BROUGHT_AGREE,
+    ),
+    Mutant(
+        "the reference engine takes every query for one of the first class",
+        "E1",
+        "engines/reference/model.py",
+        "self.wholes[work.OF_CLASS, 0] = place_of(plan.class_of, gather.query)",
+        "self.wholes[work.OF_CLASS, 0] = 0",
+        BROUGHT_AGREE,
+    ),
+    Mutant(
+        "candidates are kept of one query, where classes have their own",
+        "E1",
+        "core/sources.py",
+        'return are_same and not bool(system.sources["classes"].any())',
+        "return are_same",
+        BROUGHT_AGREE,
+    ),
+    Mutant(
+        "on paper what a class scores says nothing of how heavy it is",
+        "T1",
+        "theory/funnel.py",
+        "replace(of_all, counts=counts, work=own)",
+        "replace(of_all, counts=counts, work=work)",
+        MIXED,
+    ),
+    Mutant(
+        "on paper the candidates of a class are not handed on",
+        "T1",
+        "theory/funnel.py",
+        "on = tuple(Counts(*handed_on(view, one.law, one.cap)) for one in of_class)",
+        "on = tuple(Counts(*handed_on(view, one.law, one.cap)) for one in of_class[:1]) * kinds",
+        MIXED,
+    ),
+    Mutant(
+        "on paper a constant work is 1",
+        "T1",
+        "theory/stages.py",
+        "alone = self.alone_s(shard, 1.0 if self.is_timed else first)",
+        "alone = self.alone_s(shard)",
+        MIXED,
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3938,6 +4007,7 @@ TABLES = (
     *EXPLAINED,
     *PAID,
     *SEVERAL,
+    *BROUGHT,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"
