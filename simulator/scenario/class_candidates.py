@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
@@ -14,11 +14,9 @@ from simulator.scenario import fields, optional
 from simulator.scenario.laws import CountLaw
 from simulator.scenario.merge import did_you_mean
 
-if TYPE_CHECKING:
-    from simulator.scenario.classes import ClassSpec
-
-#: A stage as a file states it; not known yet where what a class says is read.
+#: A stage and a class as a file states them; not known yet where what a class says is read.
 Stage = Any
+ClassSpec = Any
 
 #: The key of a law that stands for itself: it is that of the first stage.
 FIRST = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from simulator.base.groups import CLASS
 from simulator.scenario import fields
@@ -11,8 +11,8 @@ from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Node
 from simulator.scenario.slo import MEASURES, Objective, parse_objective
 
-if TYPE_CHECKING:
-    from simulator.scenario.loads import Load
+#: A load as a file states it; not known yet where its classes are read.
+Load = Any
 
 
 def objective_contradictions(
