@@ -41,12 +41,12 @@ class SourceParts:
 
     share: Sequence[float] = (1.0,)  #: of each of its shards, in it; sums to 1
     candidates: Law = ABSENT  #: its own count; absent: what is handed on to the stage
-    by_class: Sequence[Law] = ()  #: likewise for queries of each class; absent: as of the others; none: of all
     hashed: bool = False
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)
     time: Law = ABSENT
     task: Law = ONE
     machine: Law = ONE
+    by_class: Sequence[Law] = ()  #: candidates of queries of each class; absent: as of the others; none: of all
 
     @property
     def laws(self) -> tuple[Law, ...]:

@@ -60,8 +60,8 @@ def test_who_has_no_deadline_comes_last():
 
 @drawn(100)
 @given(
-    drawn_plans(disciplines=["priority"], batches=1)
-    | drawn_plans(disciplines=["edf"], batches=1, most_stages=1, hedges=False)
+    drawn_plans(disciplines=["priority"], batches=1, classes=False)
+    | drawn_plans(disciplines=["edf"], batches=1, most_stages=1, hedges=False, classes=False)
 )
 def test_one_class_is_first_come_first_served(plan):
     """By deadline in a first stage, without copies: elsewhere tasks may come in another order than their queries."""
