@@ -81,12 +81,13 @@ def attempt_plans(
     ``paid``: nearly all are given up, and some retries can be paid for. ``closed``: clients wait.
     """
     has_door = draw(st.booleans()) if door is None else door
+    narrowed = {**narrowed, "deadlines": False} if paid else narrowed
     of_load = closed_plans if closed else plans
     plan = draw(door_plans(closed=closed, **narrowed) if has_door else of_load(**narrowed))
     if paid:
         budget = draw(st.sampled_from([(300_000, 600_000), (500_000, 1_000_000), (250_000, 1_000_000)]))
         return with_patience(plan, 1, draw(st.integers(1, 2)), draw(PAUSES), budget=budget)
-    retries, pause = draw(st.integers(0, 3)), draw(PAUSES)
+    retries, pause = 0 if plan.drops else draw(st.integers(0, 3)), draw(PAUSES)
     limit = draw(LIMITS)
     limit = 1000 if limit == NEVER_NS and retries else limit
     return with_patience(plan, limit, retries, pause, is_drawn=draw(st.booleans()), budget=draw(BUDGETS))

@@ -89,6 +89,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.LIMIT: {"limit": 0},
+    F.DEADLINE: {"late": True},
     F.SHARING: {"sharing": True},
     F.BACKGROUND: {"background_gap": Law.exponential(9.0), "background_time": Law.exponential(5.0)},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
@@ -110,7 +111,7 @@ WAYS: dict[F, dict[str, Any]] = {
     },
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
-OF_PLANS += ("patience", "scaled")
+OF_PLANS += ("patience", "scaled", "late")
 #: What a source says in place of its stage; and two of them, of one shard and of two.
 OF_SOURCES = ("candidates", "by_class", "time", "task", "hashed")
 TWO_SOURCES = [
@@ -154,6 +155,7 @@ REFUSED = {
     frozenset({F.AUTOSCALE, F.BACKGROUND}): "what a replica does besides it does all the time",
     frozenset({F.AUTOSCALE, F.SHARED_REPLICAS}): "it is one stage whose load is looked at",
     frozenset({F.AUTOSCALE, F.TIED}): "tied copies go to replicas of their own",
+    frozenset({F.ATTEMPTS, F.DEADLINE}): "whose deadline has passed is not sent again",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
@@ -191,12 +193,13 @@ def plan_of(pair: frozenset[F]) -> Plan:
         given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
     closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
-    patience = given.pop("patience", None)
+    patience, _ = given.pop("patience", None), given.pop("late", None)
     door = {key: given.pop(key) for key in ("most", "per_s", "burst") if key in given}
     scaled = given.pop("scaled", None)
     plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
-    if F.CLASS_CANDIDATES in pair:
-        plan = classified(plan, [QueryClass(), QueryClass(share=2.0)], np.arange(12) // 2 % 2)
+    if pair & {F.CLASS_CANDIDATES, F.DEADLINE}:
+        late = {"deadline_ns": 11, "drops": True} if F.DEADLINE in pair else {}
+        plan = classified(plan, [QueryClass(), QueryClass(share=2.0, **late)], np.arange(12) // 2 % 2)
     plan = behind_a_door(plan, **door) if door else plan
     plan = sent_by_clients(plan, **closed) if closed else plan
     plan = plan if patience is None else with_patience(plan, **patience)

@@ -262,7 +262,48 @@ class Walk:
 
     def limit(self, query: int) -> int:
         """When its client gives up."""
-        return int(self.plan.arrival_ns[query]) + self.plan.patience_ns
+        of, longest = self.class_row(query), self.plan.patience_ns
+        return int(self.plan.arrival_ns[query]) + (min(longest, int(of["deadline_ns"])) if of["drops"] else longest)
+
+    def class_row(self, query: int) -> Any:
+        """The class of a query."""
+        return self.plan.classes[self.plan.class_of[query] if len(self.plan.class_of) else 0]
+
+    def is_late(self, now: int, task: Task) -> bool:
+        """Whether a task that would start now is of a query whose deadline has passed."""
+        query = task[0]
+        of = self.class_row(query) if query >= 0 else {"drops": 0}
+        return bool(of["drops"]) and now >= self.plan.arrival_ns[query] + of["deadline_ns"]
+
+    def refuse(self, now: int, task: Task) -> None:
+        """Word of it leaves that a task is not served."""
+        self.refused[task] = now
+        self.push(now + max(1, self.response[self.place(task)]), rules.ANSWER, self.name(task), (task,))
+
+    def drop_late(self, now: int, replica: int) -> None:
+        """Whoever is late and would be served next is refused."""
+        while self.waiting[replica]:
+            line = self.in_order(self.waiting[replica])
+            row = self.plan.stages[line[0][1]]
+            late = [task for task in line[:1] if self.is_late(now, task)]
+            if not late and row["max_size"] > 1:
+                mine = [task for task in line if task[1] == line[0][1]]
+                together = mine[: self.room(row, mine)]
+                late = [task for task in together if self.is_late(now, task)]
+            if not late:
+                return
+            for task in late:
+                self.waiting[replica].remove(task)
+                self.refuse(now, task)
+
+    def room(self, row: Any, waiting: list[Task]) -> int:
+        """How many of the first that wait may be of a batch."""
+        room = 1
+        while room < min(len(waiting), row["max_size"]):
+            if sum(self.items[self.place(task)] for task in waiting[: room + 1]) > row["max_items"]:
+                break
+            room += 1
+        return room
 
     def arrive(self, now: int, query: int) -> None:
         self.push(now, rules.DISPATCH, query << self.plan.stage_bits, (query, 0))
@@ -753,9 +794,9 @@ class Walk:
         if not waiting:
             self.in_time[replica] = now
         is_late = row["target_ns"] >= 0 and now - self.in_time[replica] > row["interval_ns"]
+        is_late |= bool(row["sharing"]) and self.is_late(now, task)
         if 0 <= row["limit"] <= waiting - idle * int(row["max_size"]) or is_late:
-            self.refused[task] = now
-            self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
+            self.refuse(now, task)
             return
         self.join(now, task)
 
@@ -832,6 +873,11 @@ class Walk:
             threads, workers = int(row["threads"]), int(row["workers"] * row["threads"] + row["idle"])
             if self.idle(stage, replica) < threads:
                 break
+            self.drop_late(now, replica)
+            if not self.waiting[replica]:
+                break
+            stage = self.in_order(self.waiting[replica])[0][1]
+            row = self.plan.stages[stage]
             mine = [task for task in self.in_order(self.waiting[replica]) if task[1] == stage]
             tasks = self.first_batch(now, stage, mine if row["max_size"] > 1 else mine[:1])
             if not tasks:
@@ -870,7 +916,7 @@ class Walk:
         query = task[0]
         if query < 0:
             return -float(self.plan.stages[task[1]]["background_priority"]) if discipline == PRIORITY else math.inf
-        of = self.plan.classes[self.plan.class_of[query] if len(self.plan.class_of) else 0]
+        of = self.class_row(query)
         if discipline == PRIORITY:
             return -float(of["priority"])
         return math.inf if of["deadline_ns"] == NEVER_NS else float(self.plan.arrival_ns[query] + of["deadline_ns"])
@@ -892,11 +938,7 @@ class Walk:
         if not waiting:
             return []
         places = [self.place(task) for task in waiting]
-        room = 1
-        while room < min(len(waiting), row["max_size"]):
-            if sum(self.items[at] for at in places[: room + 1]) > row["max_items"]:
-                break
-            room += 1
+        room = self.room(row, waiting)
         waited = now - min(self.table.enqueue_ns[at] for at in places)
         if waited < row["max_wait_ns"] and room == len(waiting) and room < row["max_size"]:
             first = int(row["first_preferred"])
@@ -1298,7 +1340,8 @@ class Walk:
             columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait)
             columns["late"][replica] += self.late[at]
             columns["wasted_ns"][replica] += spent * self.late[at]
-        is_late = plan.arrival_ns + min(plan.patience_ns, NEVER_NS - 1) <= min(self.end, NEVER_NS - 1)
+        limits = np.array([self.limit(query) for query in range(plan.queries)])
+        is_late = limits <= min(self.end, NEVER_NS - 1)
         self.ended[is_late & (self.ended == UNFINISHED)] = TIMED_OUT
         rows = len(plan.stages) if may_differ(plan) or (self.ended == SHED).any() else 0
         return Trace(
@@ -1307,7 +1350,7 @@ class Walk:
             self.ended.astype(np.int8),
             plan.query_of,
             plan.shed if admission.may_shed_itself(plan) else plan.shed[:0],
-            plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64),
+            np.where(limits < NEVER_NS, limits, -1) if (limits < NEVER_NS).any() or plan.drops else limits[:0],
             plan.provided,
             plan.first_measured,
             plan.measured,

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from simulator.core.columns import BY_DOOR, SHED, Columns
 from simulator.core.jit import formula, kernel
+from simulator.core.lateness import gives_up
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
 from simulator.core.violations import Violation, at
 
@@ -111,7 +112,7 @@ def most_out(plan: Plan) -> int:
 
     Whoever gives up does not wait for what is served.
     """
-    if not len(plan.patience) or plan.patience_ns < NEVER_NS or plan.patience[0]["limit"] < 0:
+    if not len(plan.patience) or gives_up(plan) or plan.patience[0]["limit"] < 0:
         return 0
     return int(plan.patience[0]["limit"] * plan.patience[0]["processes"])
 

@@ -28,7 +28,7 @@ from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, frozen
 from simulator.core.retrying import PATIENCE
 from simulator.core.scaling import SCALING, nothing_provided
-from simulator.core.slowdowns import Slowdown, slowdown_rows
+from simulator.core.slowdowns import SLOWDOWN, Slowdown, slowdown_rows
 from simulator.core.sources import SourceParts, source_rows
 from simulator.core.window import window_of
 
@@ -221,7 +221,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE, class_works: Seque
         knot_slope=frozen(knots[:, 2]),
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
-        slowdowns=frozen([row for part in parts for row in slowdown_rows(part.slowdowns)], plans.SLOWDOWN),
+        slowdowns=frozen([row for part in parts for row in slowdown_rows(part.slowdowns)], SLOWDOWN),
         class_works=frozen(table.laws[len(laws) + 1 : end]),
         slowdown_laws=frozen(table.laws[end:]),
         outages=outage_rows([part.outages for part in parts]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +10,10 @@ from numpy.typing import ArrayLike
 from simulator.core.jit import formula
 from simulator.core.laws import Law
 from simulator.core.plan import EDF, I8, NEVER_NS, PRIORITY, Plan, Rows, System, frozen
+from simulator.core.retrying import in_time
+
+#: A system, or a plan.
+Planned = TypeVar("Planned", bound=System)
 
 #: A class of queries.
 CLASS = np.dtype(
@@ -16,6 +21,7 @@ CLASS = np.dtype(
         ("share", np.float64),  # of the queries, expected; all shares sum to 1
         ("priority", np.float64),  # larger ones are served first, where a queue looks at that
         ("deadline_ns", np.int64),  # after the arrival; NEVER_NS: none
+        ("drops", np.int64),  # 1: whoever is not over then is, and its tasks that have not started never do
         ("work", np.float64),  # mean of the work factor, for the theory line; and of its square
         ("work_squared", np.float64),
     ]
@@ -31,6 +37,7 @@ class QueryClass:
     share: float = 1.0  #: of the queries
     priority: float = 0.0  #: larger ones are served first
     deadline_ns: int = NEVER_NS  #: after the arrival
+    drops: bool = False  #: whether whoever is late is dropped; else a deadline orders queues alone
     work: Law = ONE
 
 
@@ -43,6 +50,7 @@ def rows_of(classes: Sequence[QueryClass]) -> Rows:
         assert one.share > 0, "a class has queries"
         assert 0 < one.deadline_ns <= NEVER_NS, "a deadline is after the arrival"
         row["share"], row["priority"], row["deadline_ns"] = one.share / whole, one.priority, one.deadline_ns
+        row["drops"] = one.drops and one.deadline_ns < NEVER_NS
         row["work"], row["work_squared"] = one.work.moment(1), one.work.moment(2)
     rows.flags.writeable = False
     return rows
@@ -55,7 +63,7 @@ ALIKE = rows_of([QueryClass()])
 def with_classes(system: System, classes: Sequence[QueryClass]) -> System:
     """The system of a load with these classes."""
     _check(system, classes)
-    return replace(system, classes=rows_of(classes))
+    return with_rows(system, rows_of(classes))
 
 
 def classified(plan: Plan, classes: Sequence[QueryClass], class_of: ArrayLike) -> Plan:
@@ -64,7 +72,14 @@ def classified(plan: Plan, classes: Sequence[QueryClass], class_of: ArrayLike) -
     assert of.shape == plan.arrival_ns.shape, "every query has a class"
     assert len(of) == 0 or 0 <= of.min() <= of.max() < len(classes), "which is one of them"
     _check(plan, classes)
-    return replace(plan, classes=rows_of(classes), class_of=of)
+    return in_time(replace(with_rows(plan, rows_of(classes)), class_of=of))
+
+
+def with_rows(system: Planned, classes: Rows) -> Planned:
+    """The system, or the plan, with these classes, of which stages know whether some are dropped."""
+    stages = system.stages.copy()
+    stages["drops"] = classes["drops"].any()
+    return replace(system, classes=classes, stages=frozen(stages))
 
 
 def _check(system: System, classes: Sequence[QueryClass]) -> None:
@@ -76,6 +91,24 @@ def _check(system: System, classes: Sequence[QueryClass]) -> None:
 def place_of(class_of: I8, query: int) -> int:
     """The class of a query: its place; ``class_of``: of a Plan."""
     return class_of[query] if class_of.shape[0] > 0 else 0
+
+
+@formula
+def is_dropped(classes: Rows, class_of: I8, arrival_ns: I8, query: int, now: int) -> bool:
+    """Whether a task of a query that would start now is dropped: it could not be answered before its deadline."""
+    row = place_of(class_of, query)
+    return classes[row]["drops"] == 1 and now - arrival_ns[query] >= classes[row]["deadline_ns"]  # type: ignore[no-any-return]
+
+
+@formula
+def patience_ns(run: Rows, classes: Rows, class_of: I8, query: int) -> int:
+    """For how long a query is of use: until its client gives up, or its deadline; NEVER_NS: for ever."""
+    longest = run[0]["patience_ns"]
+    if run[0]["drops"] == 1:
+        row = place_of(class_of, query)
+        if classes[row]["drops"] == 1:
+            longest = min(longest, classes[row]["deadline_ns"])
+    return longest  # type: ignore[no-any-return]
 
 
 @formula

@@ -32,6 +32,7 @@ TRANSITIONS = {
     (RUNNING, CRASH): LOST,
     (SENT, CRASH): LOST,  # it comes to a replica that is down
     (SENT, REFUSAL): REFUSED,
+    (QUEUED, REFUSAL): REFUSED,  # its deadline has passed
 }
 
 #: No copy may do this.

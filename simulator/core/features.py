@@ -19,7 +19,7 @@ from simulator.core import (
     hosted,
 )
 from simulator.core.laws.sampling import is_drawn
-from simulator.core.limits import refuses
+from simulator.core.limits import may_be_full
 from simulator.core.neighbours import interferes
 from simulator.core.optional import is_optional
 from simulator.core.outages import has_outages
@@ -65,6 +65,7 @@ class Feature(Enum):
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
     DISCIPLINE = auto()  #: a queue is not served in the order of arrival
     LIMIT = auto()  #: who comes to a full queue is refused
+    DEADLINE = auto()  #: queries of some class are over at its deadline, and their tasks do not start later
     SHARING = auto()  #: tasks share the workers of their replica, in place of a queue
     GATHER = auto()  #: the stage may close without all of its answers
     AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
@@ -158,7 +159,8 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.MERGERS: row["mergers"] > 0,
         F.BATCHING: bool(plan.is_batched[stage]),
         F.DISCIPLINE: row["discipline"] != FIFO,
-        F.LIMIT: bool(refuses(plan.stages, stage)),
+        F.LIMIT: bool(may_be_full(plan.stages, stage)),
+        F.DEADLINE: plan.drops,
         F.SHARING: bool(shares(plan.stages, stage)),
         F.GATHER: bool(gathering.waits_for_some(plan.stages, stage)),
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.core.caches import held_at_first, is_cached, keys_of, may_hit
 from simulator.core.columns import COMPLETE, HIT, SKIPPED, Columns
+from simulator.core.lateness import patiences_ns
 from simulator.core.plan import Plan
 from simulator.core.violations import Violation, at
 
@@ -50,7 +51,7 @@ def hits(plan: Plan, trace: Columns) -> Marks:
 
 def over_before(plan: Plan, trace: Columns, hit: Marks) -> Marks:
     """(stages, queries) whether a query is over by a hit in a stage before."""
-    is_left = (trace.leave_ns >= 0) & (trace.leave_ns <= trace.arrival_ns + plan.patience_ns)
+    is_left = (trace.leave_ns >= 0) & (trace.leave_ns <= trace.arrival_ns + patiences_ns(plan))
     ends = hit & (plan.stages["hit_ends"] == 1)[:, None] & is_left
     over = np.zeros_like(hit)
     over[1:] = np.logical_or.accumulate(ends, axis=0)[:-1]

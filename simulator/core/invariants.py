@@ -25,6 +25,7 @@ from simulator.core.gathering import awaits_copies, counts_answers, is_partial
 from simulator.core.hedged import copied, places, with_sendings
 from simulator.core.hedging import sends_again, sends_copies
 from simulator.core.hosted import seats_of
+from simulator.core.lateness import patiences_ns
 from simulator.core.limits import refuses
 from simulator.core.lost import endings, losses, times_down
 from simulator.core.optional import takes_of_stage
@@ -84,7 +85,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
 def _funnel(plan: Plan, trace: Columns, over: NDArray[np.bool_]) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost; ``over``: (stages, queries) by a hit before a stage."""
     query, first_ns = {"query": np.arange(plan.queries)}, np.where(trace.outcome == SHED, -1, trace.arrival_ns)
-    late_ns = trace.arrival_ns + plan.patience_ns
+    late_ns = trace.arrival_ns + patiences_ns(plan)
     expected, left = outcomes(plan, trace)
     answered = np.isin(trace.outcome, (COMPLETE, PARTIAL))
     yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)

@@ -1,4 +1,7 @@
-"""Queues that refuse: whoever comes to a full one, or one that has been late for long, and the aggregator is told."""
+"""Queues that refuse, and the aggregator is told: who comes to a full one, or one that has been late for long.
+
+Likewise whose deadline has passed, when it would start (``classes.is_dropped``).
+"""
 
 from simulator.core.jit import formula
 from simulator.core.plan import Rows
@@ -9,7 +12,13 @@ UNLIMITED = -1
 
 @formula
 def refuses(stages: Rows, stage: int) -> bool:
-    """Whether queues of a stage may refuse tasks."""
+    """Whether tasks of a stage may be refused: at its queues, or since they are late."""
+    return may_be_full(stages, stage) or stages[stage]["drops"] == 1
+
+
+@formula
+def may_be_full(stages: Rows, stage: int) -> bool:
+    """Whether queues of a stage may turn away who comes."""
     return stages[stage]["limit"] != UNLIMITED or looks_at_delay(stages, stage)
 
 

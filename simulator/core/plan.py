@@ -96,6 +96,7 @@ STAGE = np.dtype(
         ("limit", np.int64),  # tasks that wait in one, at most; -1: any number
         ("target_ns", np.int64),  # who waits so long at most shows that it is carried; -1: however long
         ("interval_ns", np.int64),  # where nobody has shown it for so long, who comes is refused
+        ("drops", np.int64),  # 1: of some class tasks are dropped that would start after its deadline
         ("max_size", np.int64),  # tasks that a worker serves at once, at most; 1: no batches
         ("max_wait_ns", np.int64),  # after which those that wait are a batch
         ("max_items", np.float64),  # effective items of a batch, at most; inf: any
@@ -134,15 +135,6 @@ STAGE = np.dtype(
     ]
 )
 
-#: Something of a stage that makes it slow now and then.
-SLOWDOWN = np.dtype(
-    [
-        ("scope", np.int64),  # OF_REPLICA, ...
-        ("factor", np.float64),  # on what is served meanwhile; inf: nothing is
-        ("which", np.int64),  # its luck is that of so many-th slowdown of its stage, or of that whose machines are slow
-    ]
-)
-
 #: Replicas that are out for a while: those of some neighbouring shards whose index leaves a remainder.
 OUTAGE = np.dtype(
     [
@@ -171,6 +163,7 @@ RUN = np.dtype(
         ("send_bits", np.int64),
         ("copy_bits", np.int64),
         ("patience_ns", np.int64),  # after which a client gives up; NEVER_NS: it does not
+        ("drops", np.int64),  # 1: queries of some class are over at its deadline
     ]
 )
 
@@ -311,6 +304,11 @@ class Plan(System):
     def patience_ns(self) -> int:
         """After which a client gives up."""
         return int(self.patience[0]["timeout_ns"]) if len(self.patience) else NEVER_NS
+
+    @property
+    def drops(self) -> bool:
+        """Whether queries of some class are over at its deadline."""
+        return bool(self.classes["drops"].any())
 
     @property
     def watched_until_ns(self) -> int:

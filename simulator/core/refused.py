@@ -18,7 +18,7 @@ def response_ns(plan: Plan, stage: int, query: int, shard: int, copy: int) -> in
 
 def arrived_ns(tasks: Rows) -> I8:
     """(tasks,) when each is at its replica, whether it is enqueued, refused or lost there; -1: it is not."""
-    is_over = (tasks.state == copy_states.REFUSED) | ((tasks.state == copy_states.LOST) & (tasks.enqueue_ns < 0))
+    is_over = np.isin(tasks.state, (copy_states.REFUSED, copy_states.LOST)) & (tasks.enqueue_ns < 0)
     return np.where(is_over, tasks.withdrawn_ns, tasks.enqueue_ns)
 
 

@@ -21,6 +21,7 @@ from simulator.core import breakers, draws, rules
 from simulator.core.admission import bounds_flight, may_shed_itself
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, TIMED_OUT, UNFINISHED, Columns
 from simulator.core.jit import formula
+from simulator.core.lateness import gives_up, patiences_ns
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
 from simulator.core.violations import Violation, at
 
@@ -60,7 +61,6 @@ PATIENCE = np.dtype(
 TELLER = np.dtype(
     [
         ("fresh", np.int64),  # queries that were sent
-        ("settled", np.int64),  # attempts of which it is known whether they were given up
         ("open", np.int64),  # attempts that are under way
         ("beside", np.int64),  # queries that came beside clients that wait
     ]
@@ -121,9 +121,15 @@ def with_patience(
     assert 1 <= processes <= breakers.MOST_PROCESSES, "somebody sends queries"
     assert limit == breakers.ANY_NUMBER or 1 <= limit <= breakers.MOST_OUT, "and may"
     assert 0 <= breaker.errors <= breakers.ALL and min(breaker[1:]) >= 1, "until too many have ended badly"
+    assert not (retries and plan.drops), "whose deadline has passed is not sent again"
     row = np.zeros(1, dtype=PATIENCE)
     row[0] = (timeout_ns, retries, *pause, int(is_drawn), *budget, processes, limit, *breaker)
     return replace(plan, patience=frozen(row), query_of=frozen(np.zeros(0), np.int64))
+
+
+def in_time(plan: Plan) -> Plan:
+    """The plan, whose clients know that queries of some class are over at its deadline; if so, and they do not yet."""
+    return with_patience(plan) if plan.drops and not len(plan.patience) else plan
 
 
 def may_retry(plan: Plan) -> bool:
@@ -135,7 +141,7 @@ def are_attempts_unknown(plan: Plan) -> bool:
     """Whether the attempts of a plan's queries are not known, or which of them are over when others come to a door."""
     if not len(plan.patience) or len(plan.query_of):
         return False
-    matters = may_retry(plan) or (plan.patience_ns < NEVER_NS and bounds_flight(plan))
+    matters = may_retry(plan) or (gives_up(plan) and bounds_flight(plan))
     return matters or may_shed_itself(plan) or plan.clients > 0
 
 
@@ -162,15 +168,17 @@ def seen(filling: NDArray[Any]) -> NDArray[Any]:
 
 
 def limits(plan: Plan) -> I8:
-    """(rows,) when the client of each gives up; none: never."""
-    return plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64)
+    """(rows,) when each is given up, or late; -1: never; none: none is."""
+    if not gives_up(plan):
+        return np.zeros(0, dtype=np.int64)
+    return np.where(patiences_ns(plan) < NEVER_NS, plan.arrival_ns + patiences_ns(plan), -1)
 
 
 def given_up(plan: Plan, arrival_ns: I8, outcome: NDArray[np.int8], end_ns: int) -> NDArray[np.int8]:
     """(rows,) outcomes, with those whose client has given up on what is unfinished when a run is cut."""
-    if not len(plan.patience) or plan.patience_ns == NEVER_NS:
+    if not gives_up(plan):
         return outcome
-    is_over = (outcome == UNFINISHED) & (arrival_ns + plan.patience_ns <= end_ns)
+    is_over = (outcome == UNFINISHED) & (arrival_ns + patiences_ns(plan) <= min(end_ns, NEVER_NS - 1))
     return np.where(is_over, TIMED_OUT, outcome).astype(np.int8)
 
 
@@ -181,7 +189,7 @@ def shed_by(plan: Plan) -> NDArray[np.int8]:
 
 def outcomes(plan: Plan, trace: Columns) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
     """(queries,) what each has become by what is said of its stages, and whether it has left the last one in time."""
-    late_ns = trace.arrival_ns + plan.patience_ns
+    late_ns = trace.arrival_ns + patiences_ns(plan)
     left = (trace.completion_ns >= 0) & (trace.completion_ns <= late_ns)
     expected = np.where(late_ns <= min(plan.end_ns, NEVER_NS - 1), TIMED_OUT, UNFINISHED)
     expected[trace.outcome == SHED] = SHED

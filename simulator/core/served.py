@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core import copy_states, draws, rules
 from simulator.core.background import is_background, wanted_beside
@@ -33,6 +34,7 @@ def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: Sequ
     """Of the tasks that were sent to a replica of a stage; ``alone_ns``: of all stages, as of ``times_alone``."""
     is_joining = (tasks.enqueue_ns >= 0) | (tasks.state == copy_states.REFUSED)
     yield from fullness(plan, tasks.some(is_joining), stage, replica)
+    yield from in_time(plan, tasks.some(tasks.enqueue_ns >= 0))
     if plan.stages[stage]["sharing"] == 1:
         return  # there is no queue
     queued = tasks.some(tasks.enqueue_ns >= 0)
@@ -149,7 +151,7 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
 
     At an instant workers are free, and tasks withdrawn, before others come; who starts does so after that.
     """
-    row, is_refused = plan.stages[stage], tasks.state == copy_states.REFUSED
+    row, is_refused = plan.stages[stage], (tasks.state == copy_states.REFUSED) & (tasks.enqueue_ns < 0)
     if not refuses(plan.stages, stage):
         yield from at("I57", is_refused, tasks.place, refused_ns=tasks.withdrawn_ns)
         return
@@ -158,7 +160,8 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     joined = ~is_refused & (tasks.query >= 0)  # what a replica does besides takes no place in its queue
-    until = np.where(tasks.start_ns >= 0, tasks.start_ns + 1, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, -1))
+    gone = np.where(tasks.state == copy_states.REFUSED, tasks.withdrawn_ns + 1, tasks.withdrawn_ns)  # it would start
+    until = np.where(tasks.start_ns >= 0, tasks.start_ns + 1, np.where(tasks.withdrawn_ns >= 0, gone, -1))
     waits = joined & (rank < rank[:, np.newaxis]) & ((until < 0) | (until > there[:, np.newaxis]))
     started = tasks.some(tasks.start_ns >= 0)
     _, heads = of_batch(started) if len(started.start_ns) else (there, np.zeros(0, dtype=np.int64))
@@ -170,9 +173,28 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     is_full = (waiting >= row["limit"] + row["max_size"] * free) & (row["limit"] != UNLIMITED)
     if looks_at_delay(plan.stages, stage):
         is_full |= _late(plan, tasks, stage, waiting, rank) == 1
+    if row["sharing"] == 1:  # who is there starts
+        is_full |= are_dropped(plan, tasks, there)
     place = {**tasks.place, "replica": replica}
     is_full &= tasks.query >= 0  # nobody has sent it, so nobody is refused
     yield from at("I57", is_full != is_refused, place, at_ns=there, waiting=waiting, free=free, limit=int(row["limit"]))
+
+
+def are_dropped(plan: Plan, tasks: Rows, at_ns: I8) -> NDArray[np.bool_]:
+    """(tasks,) whether each is of a query whose deadline has passed at an instant."""
+    query = np.maximum(tasks.query, 0)
+    of = plan.classes[plan.class_of[query]] if len(plan.class_of) else np.broadcast_to(plan.classes[0], len(query))
+    is_late = (of["drops"] == 1) & (at_ns >= plan.arrival_ns[query] + of["deadline_ns"])
+    return np.asarray(is_late & (tasks.query >= 0))
+
+
+def in_time(plan: Plan, tasks: Rows) -> Iterator[Violation]:
+    """Of tasks that were in a queue: whoever is late never starts, and nobody else is refused there."""
+    started, refused = tasks.start_ns >= 0, (tasks.state == copy_states.REFUSED) & (tasks.enqueue_ns >= 0)
+    wrong = (started & are_dropped(plan, tasks, tasks.start_ns)) | (
+        refused & ~are_dropped(plan, tasks, tasks.withdrawn_ns)
+    )
+    yield from at("I84", wrong, tasks.place, start_ns=tasks.start_ns, refused_ns=tasks.withdrawn_ns)
 
 
 def _late(plan: Plan, tasks: Rows, stage: int, waiting: I8, rank: I8) -> I8:

@@ -9,11 +9,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from simulator.core import draws, rules
 from simulator.core.jit import formula
 from simulator.core.laws import Law, sampling
 from simulator.core.neighbours import machine_of
 from simulator.core.plan import F8, OF_MACHINE, OF_REPLICA, OF_STAGE, Rows
+
+#: Something of a stage that makes it slow now and then.
+SLOWDOWN = np.dtype(
+    [
+        ("scope", np.int64),  # OF_REPLICA, ...
+        ("factor", np.float64),  # on what is served meanwhile; inf: nothing is
+        ("which", np.int64),  # its luck is that of so many-th slowdown of its stage, or of that whose machines are slow
+    ]
+)
 
 #: Slowdowns of a stage, at most.
 MOST_SLOWDOWNS = 16

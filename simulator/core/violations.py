@@ -114,6 +114,7 @@ INVARIANTS = {
         ),
         Invariant("I82", "S1", "who comes beside clients that wait comes when the plan says, and nobody is left out"),
         Invariant("I83", "S4", "a source has answered when the last of its answers that count is there"),
+        Invariant("I84", "S3", "whose deadline has passed never starts, and nobody else is refused in a queue"),
     )
 }
 

@@ -172,7 +172,7 @@ class Plans:
                 limit=client.of_limit,
                 breaker=client.of_breaker,
             )
-        made = with_autoscalers(made, self.scenario)
+        made = with_autoscalers(retrying.in_time(made), self.scenario)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return clients.sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         if (others := self.scenario.load.clients) is not None:

@@ -30,9 +30,13 @@ def _attempts(result: run.Figures) -> list[str]:
     said = result["attempts"]
     late, each = said["timed_out_ratio"], said["per_query"]
     value, low, high = (text.ratio(late[end]) for end in ("value", "low", "high"))
-    line = f"given up by clients: {value} of queries, 95 % interval {low} .. {high}"
+    is_again = each["value"] != 1
+    how = " by clients" if is_again else ", not answered in time"
+    line = f"given up{how}: {value} of queries, 95 % interval {low} .. {high}"
     again = text.ratio(said["retried_ratio"]["value"])
-    lines = [f"{line}; {text.number(each['value'])} attempts a query, {again} sent again"]
+    lines = [line]
+    if is_again:
+        lines = [f"{line}; {text.number(each['value'])} attempts a query, {again} sent again"]
     if "shed" in said and each["value"] == 1 and late["value"] == 0:
         lines = []  # nobody gave up, or tried again: what is there to say is who was shed
     if "shed" in said:

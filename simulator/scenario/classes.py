@@ -21,6 +21,8 @@ from simulator.scenario.slo import ObjectiveField
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
 
+#: What becomes of whoever is not answered by its deadline.
+DROPPED, SERVED = "dropped", "served"
 #: Classes of a load, at most; a mean work beyond it is a mistake.
 MOST_CLASSES, MOST_WORK = 100, 1e6
 #: A share beside others, and a deadline (a year), at most: instants stay far from what int64 can tell.
@@ -35,6 +37,7 @@ class ClassSpec(fields.Part):
     work: CountLaw | None = None
     priority: fields.whole_type(-MOST_PRIORITY, MOST_PRIORITY) = 0  # type: ignore[valid-type]
     deadline_s: fields.PositiveDuration | None = Field(default=None, alias="deadline")
+    late: fields.word_type(DROPPED, SERVED) | None = None  # type: ignore[valid-type]
     candidates: ClassCandidates | None = None
     slos: tuple[ObjectiveField, ...] = ()
 
@@ -48,12 +51,19 @@ class ClassSpec(fields.Part):
         if self.work is not None and not 0 < self.work.law.mean() <= MOST_WORK:
             yield ("work",), f"a mean above 0 and at most {MOST_WORK:,.0f}, got {self.work.law.mean():g}"
 
+        if self.late is not None and self.deadline_s is None:
+            yield ("late",), "is of whoever is not answered by the deadline: give one, like deadline: 100ms"
         yield from own_contradictions(self.slos)
 
     def of_plan(self, work: Law) -> QueryClass:
         """As an engine knows it; ``work``: of the load, where it says none itself."""
         deadline_ns = NEVER_NS if self.deadline_s is None else max(1, ns(self.deadline_s))
-        return QueryClass(self.share, float(self.priority), deadline_ns, self.work_law(work))
+        return QueryClass(self.share, float(self.priority), deadline_ns, self.drops, self.work_law(work))
+
+    @property
+    def drops(self) -> bool:
+        """Whether its queries are over at the deadline."""
+        return self.deadline_s is not None and self.late != SERVED
 
     def work_law(self, work: Law) -> Law:
         """Of its queries' work factor; ``work``: of the load, where it says none itself."""
@@ -71,8 +81,14 @@ def class_contradictions(classes: Sequence[ClassSpec]) -> Iterable[fields.Contra
         seen.add(one.name)
 
 
-def queue_contradictions(classes: Sequence[ClassSpec], stages: Sequence["Stage"]) -> Iterable[fields.Contradiction]:
-    """A queue that looks at classes has some to look at."""
+def queue_contradictions(
+    classes: Sequence[ClassSpec], stages: Sequence["Stage"], tries_again: bool
+) -> Iterable[fields.Contradiction]:
+    """A queue that looks at classes has some to look at; whose deadline has passed is not sent again by clients."""
+    for index, one in enumerate(classes):
+        if one.drops and tries_again:
+            cure = "leave client.retries out, or say late: served, where the deadline orders queues alone"
+            yield ("load", "classes", index, "deadline"), f"a query is over then, and clients send theirs again: {cure}"
     for index, stage in enumerate(stages):
         discipline = stage.discipline
         is_beside = discipline == "priority" and stage.background is not None  # queries are one class, it another
@@ -85,12 +101,12 @@ def queue_contradictions(classes: Sequence[ClassSpec], stages: Sequence["Stage"]
 def class_notes(classes: Sequence[ClassSpec], stages: Sequence["Stage"]) -> list[str]:
     """Priorities and deadlines that no queue looks at, or that are all alike."""
     looked_at = {stage.discipline for stage in stages if stage.background is None or stage.discipline != "priority"}
-    notes = []
+    notes, is_of_use = [], any(one.drops for one in classes)
     for key, values, discipline in (
         ("priority", {one.priority for one in classes}, "priority"),
         ("deadline", {one.deadline_s for one in classes}, "edf"),
     ):
-        if len(values) > 1 and discipline not in looked_at:
+        if len(values) > 1 and discipline not in looked_at and not (discipline == "edf" and is_of_use):
             notes.append(f"load.classes: no queue looks at {key}; one with discipline {discipline} does")
         if len(values) == 1 and classes and discipline in looked_at:
             only = next(iter(values))

@@ -78,7 +78,7 @@ class Scenario(fields.Part):
         yield from company_contradictions(self.stages)
         yield from cache_contradictions(self.stages, self.slos)
         yield from autoscale.rule_contradictions(self.stages, self.client is None and not self.load.has_clients)
-        yield from queue_contradictions(self.load.of_classes, self.stages)
+        yield from queue_contradictions(self.load.of_classes, self.stages, self.tries_again)
         yield from class_candidates.candidate_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
         known = [one for stage in self.stages for one in stage.fleets if not any(self._hardware_contradictions(one))]

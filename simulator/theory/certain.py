@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.core.admission import PARTS, bounds_flight, may_shed, most_out
-from simulator.core.plan import F8, NEVER_NS, Plan
+from simulator.core.lateness import gives_up
+from simulator.core.plan import F8, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
 from simulator.theory.funnel import stages_of
@@ -37,7 +38,7 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
         replicas.setdefault(stage.owner, np.zeros_like(stage.machine_factor))
         if not is_known:
             continue
-        is_known = not (stage.is_limited or stage.loses or stage.may_time_out or plan.patience_ns < NEVER_NS)
+        is_known = not (stage.is_limited or stage.loses or stage.may_time_out or gives_up(plan))
         merging[stage.index] = stage.merger_demand(plan.rate_per_s) if is_known else 0.0  # who fails is not merged
         part = asks(stage, at_least=True) / asks(stage)  # caches answer some, and at most so many
         merging[stage.index] *= part

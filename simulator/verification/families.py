@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from simulator.verification.laws import fan_out_law, service_law
 from simulator.verification.lookups import ONES, cached, fleets, of_one
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "sources0", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
-LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup", "bulkhead")
+LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket", "giveup", "bulkhead", "late")
 RANKED, CLOSED = ("prio", "prio_c"), ("closed", "closed_tandem")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
@@ -62,31 +63,6 @@ def parsed(parameters: str) -> dict[str, str]:
 def numbers(text: str) -> list[float]:
     """The numbers of a list in brackets."""
     return [float(x) for x in text.strip("()").split(",")]
-
-
-def service_law(name: str) -> Any:
-    """A law of service times of mean 1 s (bimodal: 1.1 s) by the name that the table gives it."""
-    if name.startswith("erlang"):
-        return {"kind": "gamma", "mean": "1s", "cv": int(name.removeprefix("erlang")) ** -0.5}
-    if name.startswith("h2_balanced"):
-        return {"kind": "hyperexponential", "mean": "1s", "cv": float(name.split("=")[1]) ** 0.5}
-    if name.startswith("bimodal"):
-        return {"kind": "mixture", "parts": [{"weight": 99, "law": "1s"}, {"weight": 1, "law": "11s"}]}
-    if name == "lognormal_sigma1":
-        return {"kind": "lognormal", "mean": "1s", "cv": 1.3108324944320862}  # sqrt(e - 1)
-    if name != "uniform(0,2)":
-        raise ValueError(f"no law of service times is called {name!r}")
-    return {"kind": "uniform", "low": "0s", "high": "2s"}
-
-
-def fan_out_law(given: dict[str, str]) -> dict[str, Any]:
-    """The law of a shard of ``fanout0`` and ``kofn0``."""
-    if given["dist"] == "exponential":
-        return {"kind": "exponential", "mean": "1ms"}
-    if given["dist"] == "lognormal":
-        p99 = 2.718281828459045 ** (2.3263478740408408 * float(given["sigma"]))
-        return {"kind": "lognormal", "p50": "1ms", "p99": f"{p99!r}ms"}
-    return {"kind": "pareto", "minimum": "1ms", "shape": float(given["alpha"])}
 
 
 def routed(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
@@ -178,12 +154,15 @@ def by_priority(given: dict[str, str]) -> dict[str, Any]:
 
 def limited(family: str, given: dict[str, str]) -> dict[str, Any]:
     """A server, or several, with room for so many, there or behind a door; who comes beyond is lost."""
-    if family in ("admitted", "bucket", "giveup", "bulkhead"):
+    if family in ("admitted", "bucket", "giveup", "bulkhead", "late"):
         one = stage("one", "1ns" if family == "bucket" else exponential(1.0), workers=int(given.get("c", 1)))
         door = {"rate": f"{given['r']}/s", "burst": given["b"]} if "b" in given else {"max_in_flight": given.get("K")}
         client = {"limit": given["K"]} if family == "bulkhead" else {"timeout": f"{given.get('tau')}s"}
         more = {"client": client} if family in ("giveup", "bulkhead") else {"admission": door}
-        return {**scenario(float(given["lam"]), one), **more}
+        made = {**scenario(float(given["lam"]), one), **({} if family == "late" else more)}
+        if family == "late":
+            made["load"]["classes"] = [{"name": "all", "share": 1, "deadline": f"{given['tau']}s"}]
+        return made
     if family == "erlangb":
         return scenario(float(given["a"]), stage("one", exponential(1.0), workers=int(given["c"]), queue={"limit": 0}))
     law, workers = (f"{given['D']}s", 1) if family == "md1K" else (exponential(1.0), int(given["c"]))

@@ -54,6 +54,7 @@ VERIFIED: dict[str, Known] = {
     "admitted": Known("M/M/c with so many in flight at most", "Erlang (1917); Gross and Harris (1998), section 2.4"),
     "bucket": Known("a bucket of tokens before a Poisson stream: M/D/1/K", "Keilson (1966); Gross and Harris (1998)"),
     "giveup": Known("M/M/1 whose clients give up, and tell nobody", "Kleinrock (1975), section 5.7"),
+    "late": Known("M/M/1 whose tasks start by a deadline or never", "Barrer (1957); Gnedenko and Kovalenko (1989)"),
     "bulkhead": Known("M/M/c whose clients send so many at once at most", "Erlang (1917); Gross and Harris (1998)"),
     "mm1ps": Known("tasks that share a worker", "Coffman, Muntz and Trotter (1970); Kleinrock (1976), section 4.4"),
     "redd": Known("copies at some replicas, cancelled when one is served", "Gardner et al. (2017)"),

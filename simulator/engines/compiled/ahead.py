@@ -19,6 +19,7 @@ from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.caches import has_answer, keep_answer, keep_hit, scored
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
+from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE, LISTS, Given, Kept
 
 #: Why a loop came back: all has happened, the budget is used up, an array is too small, or int64 is; a user's rule
@@ -73,7 +74,7 @@ def leave_stage(
 def go_on(given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, stage: int, query: int, now: int) -> None:
     """A query leaves a stage for the next, or is complete; or goes no further, since its client has given up."""
     kept.instants[LEAVE, stage, query] = now
-    if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+    if now > useful_until_ns(given, query):
         kept.outcome[query] = TIMED_OUT
     elif stage + 1 == given.stages.shape[0]:
         kept.outcome[query] = COMPLETE

@@ -8,6 +8,7 @@ compile what comes out.
 """
 
 from simulator.core import columns, rules
+from simulator.core.classes import patience_ns, place_of
 from simulator.core.columns import COMPLETE, PARTIAL, TIMED_OUT, UNFINISHED
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import NEVER_NS, Rows
@@ -92,27 +93,51 @@ def closes(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
 
 
 @kernel
-def next_limit(given: Given, kept: Kept, cursor: int) -> int:
-    """When the first client gives up that still waits; NEVER_NS: none does."""
-    if given.run[0]["patience_ns"] == NEVER_NS:
-        return NEVER_NS
-    row = kept.teller[0]["settled"]
-    while row < cursor:
-        is_shed = kept.shed.shape[0] > 0 and kept.shed[row] != columns.ADMITTED
-        if not is_shed and (kept.outcome[row] == UNFINISHED or kept.outcome[row] == TIMED_OUT):
-            break
-        row += 1
-    kept.teller[0]["settled"] = row
-    return given.entering_ns[row] + given.run[0]["patience_ns"] if row < cursor else NEVER_NS
+def first_to_give_up(given: Given, kept: Kept, cursor: int) -> int:
+    """The attempt of the first client that gives up, of those that wait; -1: none does.
+
+    Those of one class give up in the order in which they were sent.
+    """
+    first, first_ns = -1, NEVER_NS
+    for group in range(kept.settled.shape[0]):
+        row, is_open = kept.settled[group], False
+        while row < cursor and not is_open:
+            is_mine = kept.settled.shape[0] == 1 or place_of(given.class_of, row) == group
+            is_shed = kept.shed.shape[0] > 0 and kept.shed[row] != columns.ADMITTED
+            is_waiting = kept.outcome[row] == UNFINISHED or kept.outcome[row] == TIMED_OUT
+            is_open = is_mine and not is_shed and is_waiting
+            if not is_open:
+                row += 1
+        kept.settled[group] = row
+        if is_open and gives_up_ns(given, row) < NEVER_NS:
+            is_sooner = gives_up_ns(given, row) < first_ns or (gives_up_ns(given, row) == first_ns and row < first)
+            if is_sooner:
+                first, first_ns = row, gives_up_ns(given, row)
+    return first
+
+
+@formula
+def gives_up_ns(given: Given, row: int) -> int:
+    """When the client of an attempt gives up on it; from NEVER_NS on: never."""
+    return given.entering_ns[row] + patience_ns(given.run, given.classes, given.class_of, row)  # type: ignore[no-any-return]
 
 
 @kernel
-def gives_up(given: Given, kept: Kept, clock: Rows) -> bool:
+def next_limit(given: Given, kept: Kept, cursor: int) -> int:
+    """When the first client gives up that still waits; NEVER_NS: none does."""
+    if given.run[0]["patience_ns"] == NEVER_NS and given.run[0]["drops"] == 0:
+        return NEVER_NS
+    row = first_to_give_up(given, kept, cursor)
+    return gives_up_ns(given, row) if row >= 0 else NEVER_NS
+
+
+@kernel
+def gives_up(given: Given, kept: Kept, clock: Rows, cursor: int) -> bool:
     """The first client gives up that still waits; whether int64 can tell what follows."""
-    row = kept.teller[0]["settled"]
-    now = given.entering_ns[row] + given.run[0]["patience_ns"]
+    row = first_to_give_up(given, kept, cursor)
+    now = gives_up_ns(given, row)
     kept.outcome[row] = TIMED_OUT
-    kept.teller[0]["settled"] = row + 1
+    kept.settled[place_of(given.class_of, row) if kept.settled.shape[0] > 1 else 0] = row + 1
     land(kept, row, now)
     tell(kept, row, now, rules.ONE)
     return closes(given, kept, clock, row, now)

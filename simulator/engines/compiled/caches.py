@@ -22,6 +22,7 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, Plan
 from simulator.engines.compiled.events import COLUMNS, L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import hand_over, prepare
+from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.recorder import keep_close
 from simulator.engines.compiled.records import CACHE, LEAVE, LIST, NEWER, OLDER, Given, Kept
 
@@ -109,7 +110,7 @@ def keep_hit(given: Given, kept: Kept, stage: int, query: int, leave_ns: int) ->
     keep_close(kept, stage, query, leave_ns, -1, -1, -1, -1, 0)
     kept.stage_outcome[stage, query], kept.answers[stage, query], kept.coverage[stage, query] = HIT, 0, 1.0
     kept.instants[LEAVE, stage, query] = leave_ns
-    if leave_ns > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+    if leave_ns > useful_until_ns(given, query):
         return False
     if given.stages[stage]["hit_ends"] == 1:
         for later in range(stage + 1, given.stages.shape[0]):

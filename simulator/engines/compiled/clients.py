@@ -161,7 +161,7 @@ def advance(
             if limit_ns == NEVER_NS and comes_ns == NEVER_NS:
                 return DONE
             if limit_ns <= comes_ns:
-                if not gives_up(given, kept, clock):
+                if not gives_up(given, kept, clock, cursor):
                     return OVERFLOW
                 continue
         stage = which // LISTS

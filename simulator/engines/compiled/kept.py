@@ -8,6 +8,7 @@ from simulator.core.clients import are_unknown, is_unknown
 from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import follows, nobody
 from simulator.core.hosted import has_company, kept_width
+from simulator.core.lateness import gives_up
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, TIME, Plan, Rows
 from simulator.core.retrying import TELLER, are_attempts_unknown, seen
@@ -44,7 +45,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         in_flight = min(queries, max(0, int(plan.door[0]["most"])))
     outcome = np.zeros(queries, dtype=np.int8)
     outcome[: len(plan.shed)][plan.shed > 0] = SHED
-    is_endless = plan.drain_ns == NEVER_NS and plan.patience_ns == NEVER_NS
+    is_endless = plan.drain_ns == NEVER_NS and not gives_up(plan)
     columns = 1 if is_endless and score_alike(plan) and not is_partial else queries
     if is_endless and not is_partial:
         instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
@@ -78,6 +79,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         work=np.zeros(queries * is_sent_again),
         class_of=np.zeros(len(plan.class_of) * is_sent_again, dtype=np.int64),
         teller=np.zeros(1, dtype=TELLER),
+        settled=np.zeros(len(plan.classes) if plan.drops else 1, dtype=np.int64),
         processes=breakers.first_processes(plan),
         windows=np.zeros((queries * (is_sent_again and breakers.breaks(plan)), 3), dtype=np.int64),
         telling=np.zeros(1, dtype=records.LIST),

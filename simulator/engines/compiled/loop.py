@@ -151,7 +151,7 @@ def give_up_first(given: Given, kept: Kept, clock: Rows, events: Rows) -> int:
         or limit_ns < events[0]["instant"]
         or (limit_ns == events[0]["instant"] and order < events[0]["order"])
     ):
-        return AGAIN if gives_up(given, kept, clock) else OVERFLOW
+        return AGAIN if gives_up(given, kept, clock, cursor) else OVERFLOW
     return TAKEN
 
 

@@ -18,6 +18,7 @@ from simulator.engines.compiled.clients import over
 from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_answer import keep_source, keep_winner
+from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.recorder import count_spared, keep_close
 from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Given, Kept
 
@@ -196,7 +197,7 @@ def closed(
         shards = shards_of(given.stages, awaited, stage, query)
         kept.coverage[stage, query] = coverage_of(shards, share, answers, waits[query]["covered"])
     waits[query]["stage"] = -1
-    if outcome == FAILED and now > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+    if outcome == FAILED and now > useful_until_ns(given, query):
         kept.outcome[query] = TIMED_OUT
     elif outcome == FAILED:
         kept.outcome[query] = FAILED

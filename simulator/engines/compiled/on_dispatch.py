@@ -27,6 +27,7 @@ from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
+from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.scaling import provide
 
 
@@ -36,7 +37,7 @@ def go_on(
 ) -> bool:
     """A query leaves a stage for the next, or is complete; whether int64 can tell when its client comes back."""
     kept.instants[records.LEAVE, stage, query] = now
-    if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+    if now > useful_until_ns(given, query):
         kept.outcome[query] = TIMED_OUT  # its client has given up
         return True
     if stage + 1 == given.stages.shape[0]:

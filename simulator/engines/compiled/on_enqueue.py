@@ -2,18 +2,18 @@
 
 from simulator.core import copy_states, rules
 from simulator.core.failures import fails, loses_queue
-from simulator.core.jit import kernel, passage
-from simulator.core.limits import is_full, is_late, refusal_ns, refuses
-from simulator.core.plan import NEVER_NS, Rows
+from simulator.core.jit import passage
+from simulator.core.limits import is_full, is_late, may_be_full
+from simulator.core.plan import Rows
 from simulator.core.sharing import shares
-from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import key_of, step
+from simulator.engines.compiled import lateness, records
+from simulator.engines.compiled.copies import step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import arm, down_until, lose
 from simulator.engines.compiled.on_share import share
 from simulator.engines.compiled.queue import join
-from simulator.engines.compiled.recorder import count_spared
-from simulator.engines.compiled.records import NO_TIME, REFUSED, T_ENQUEUE, T_WITHDRAWN, Awaited, Given, Kept
+from simulator.engines.compiled.records import T_ENQUEUE, Awaited, Given, Kept
+from simulator.engines.compiled.refusal import refuse
 
 
 @passage
@@ -34,26 +34,6 @@ def is_turned_away(given: Given, replicas: Rows, at: int, stage: int, free: int,
     in_time_ns = replicas[at]["in_time_ns"]
     is_no_room = is_full(given.stages, stage, waiting, free)
     return is_no_room or is_late(given.stages, stage, in_time_ns, now)
-
-
-@kernel
-def refuse(
-    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int
-) -> bool:
-    """A copy comes to a full queue: its refusal leaves; whether int64 can tell when it is there."""
-    at, end_ns = copies[row]["replica"], given.run[0]["end_ns"]
-    step(copies, kept, row, copy_states.REFUSAL)
-    if kept.table.shape[1] > 0:
-        kept.table[T_WITHDRAWN, copies[row]["table"]] = now
-    if copies[row]["query"] >= given.run[0]["first_measured"]:
-        count_spared(kept, REFUSED, NO_TIME, at, rules.NOTHING)
-    told_ns = now + refusal_ns(copies[row]["response_ns"])
-    if told_ns >= NEVER_NS:
-        return end_ns != NEVER_NS  # type: ignore[no-any-return]
-    if told_ns <= end_ns:
-        key = key_of(given, copies, awaited.bonds, row)
-        happen(clock, events, told_ns, rules.ANSWER, key, row, copies[row]["generation"])
-    return True
 
 
 @passage
@@ -104,6 +84,8 @@ def on_enqueue(
         if loses_queue(given.stages, stage):
             return lose(given, kept, clock, events, copies, awaited, row, rules.NOTHING, now)
         free = rules.NOTHING
-    if refuses(given.stages, stage) and is_turned_away(given, replicas, at, stage, free, now):
+    if may_be_full(given.stages, stage) and is_turned_away(given, replicas, at, stage, free, now):
+        return refuse(given, kept, clock, events, copies, awaited, row, now)
+    if given.stages[stage]["drops"] == 1 and shares(given.stages, stage) and lateness.is_late(given, copies, row, now):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

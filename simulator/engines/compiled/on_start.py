@@ -15,6 +15,7 @@ from simulator.engines.compiled import records, slow
 from simulator.engines.compiled.copies import first_worker_of, key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import arm, down_until
+from simulator.engines.compiled.lateness import drop_late
 from simulator.engines.compiled.on_close import is_waited_for
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
@@ -274,6 +275,11 @@ def on_start(
         if until_ns > now:
             return sleep(given, clock, events, replicas, at, until_ns)
     while replicas[at]["free"] > 0 and replicas[at]["head"] >= 0:
+        if given.run[0]["drops"] == 1:
+            if not drop_late(given, kept, clock, events, copies, ranks, awaited, replicas, at, now):
+                return False
+            if replicas[at]["head"] < 0:
+                return True
         head = replicas[at]["head"]
         stage = copies[head]["stage"]
         count = ready_at(given, copies, replicas, at, stage, now)

@@ -81,6 +81,7 @@ class Kept(NamedTuple):
     work: F8  #: and its work, and its class: ``Given`` has views of both
     class_of: I8
     teller: Rows  #: (1,) TELLER
+    settled: I8  #: (classes, where some drop whom is late, else 1) attempts of each of which it is known, first to last
     processes: Rows  #: (processes of clients,) PROCESS
     windows: I8  #: (attempts, 3) of ``breakers``: those that a breaker looks at
     telling: Rows  #: (1,) LIST of attempts that are over and that their process has not heard of

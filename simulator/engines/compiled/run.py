@@ -20,6 +20,7 @@ from simulator.core.gathering import may_await_copies, may_differ, with_whole_st
 from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.hosted import is_owner
+from simulator.core.lateness import gives_up, patiences_ns
 from simulator.core.plan import F8, FIFO, I8, NEVER_NS, Plan, Rows
 from simulator.core.retrying import given_up, limits, shed_by
 from simulator.core.rules import MOST_NS
@@ -129,7 +130,7 @@ class Run:
             entering_ns = self.given.entering_ns if self.finds else plan.arrival_ns[entering]
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
-            leave_ns = np.where(leave_ns <= plan.arrival_ns + plan.patience_ns, leave_ns, -1)  # later: no further
+            leave_ns = np.where(leave_ns <= plan.arrival_ns + patiences_ns(plan), leave_ns, -1)  # later: no further
             entering = np.argsort(leave_ns, kind="stable")
             entering = entering[((leave_ns >= 0) & (self.kept.outcome == UNFINISHED))[entering]]  # not over by a hit
             entering_ns = leave_ns[entering]
@@ -291,7 +292,7 @@ class Run:
         self._count_the_rest()
         plan, kept, instants = self.whole, self.kept, self.kept.instants
         sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
-        if plan.drain_ns != NEVER_NS or self.is_partial or plan.patience_ns != NEVER_NS:
+        if plan.drain_ns != NEVER_NS or self.is_partial or gives_up(plan):
             sums[instants[records.CLOSE] < 0] = 0
         of, nothing = self.lockstep.replica_of, np.zeros(plan.replicas, dtype=np.int64)  # one, where nothing is spared
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = kept.counters[:, of]

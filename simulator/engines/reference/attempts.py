@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.core import admission, breakers, clients, retrying
 from simulator.core.columns import BY_DOOR, FAILED, SHED, UNFINISHED
+from simulator.core.lateness import patiences_ns
 from simulator.core.plan import F8, I8, Plan, Rows
 from simulator.core.rules import ARRIVE, START
 from simulator.engines.reference.clock import At, Clock, Handover, Process
@@ -56,6 +57,7 @@ class Attempts:
     ) -> None:
         self.queries, self.model, self.step = plan, model, step
         self.arrival_ns, self.work, self.class_of = arrival_ns, work, class_of  # of rows: the model's plan sees them
+        self.patience_ns: list[int] = np.broadcast_to(patiences_ns(plan), plan.queries).tolist()  # of each query
         self.query_of: list[int] = []
         self.number: list[int] = []  # of each among those of its query
         self.open: set[int] = set()  # attempts whose client waits
@@ -150,8 +152,8 @@ class Attempts:
         if len(self.queries.class_of):
             self.class_of[row] = self.queries.class_of[query]
         self.open.add(row)
-        if self.queries.patience_ns < retrying.MOST_WAIT_NS + 1:
-            At(clock, clock.now + self.queries.patience_ns, GIVE_UP, row, self.give_up, row)
+        if self.patience_ns[query] <= retrying.MOST_WAIT_NS:
+            At(clock, clock.now + self.patience_ns[query], GIVE_UP, row, self.give_up, row)
         clock.process(self.model.query(row))
 
     def shed_by_its_process(self, row: int, now: int) -> int:
@@ -166,8 +168,9 @@ class Attempts:
         shed = int(breakers.sheds_itself(patience, processes, self.query_of[row] % len(processes), row, now))
         if shed <= BY_DOOR:
             self.unheard.add(row)
-            if self.queries.patience_ns <= retrying.MOST_WAIT_NS:
-                heappush(self.over, (now + self.queries.patience_ns, row, 1))
+            patience_ns = self.patience_ns[self.query_of[row]]
+            if patience_ns <= retrying.MOST_WAIT_NS:
+                heappush(self.over, (now + patience_ns, row, 1))
         return shed
 
     def give_up(self, at: At) -> None:

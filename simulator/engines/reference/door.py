@@ -24,20 +24,21 @@ class Door:
         self.looked = 0  # at so many queries
         self.under_way: dict[int, int] = {}  # who was admitted and is not over: when its client gives up
 
-    def admits(self, query: int, now: int) -> bool:
-        """Whether a query that comes now is admitted."""
+    def admits(self, query: int, now: int, patience_ns: int) -> bool:
+        """Whether a query that comes now is admitted; ``patience_ns``: for how long it is of use."""
         self.looked += 1
         for one, until_ns in list(self.under_way.items()):  # in the order of arrival
-            if until_ns > now:
+            if until_ns <= now:
+                self.leave(one)
+            elif not self.plan.drops:
                 break
-            self.leave(one)
         if self.before is not None:
             self.shed[query] = self.before(query, now)
         if self.decides and self.shed[query] == ADMITTED and not admits(self.plan.door, self.doorway, now):
             self.shed[query] = BY_DOOR
         if len(self.shed) and self.shed[query] != ADMITTED:
             return False
-        self.under_way[query] = now + self.plan.patience_ns
+        self.under_way[query] = now + patience_ns
         return True
 
     def leave(self, query: int) -> None:

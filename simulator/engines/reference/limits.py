@@ -1,10 +1,11 @@
-"""Queues that may be full: who is refused, and what its query makes of that."""
+"""Tasks that are refused, at a queue or since they are late, and what their query makes of that."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from simulator.core import copy_states, limits
+from simulator.core.classes import is_dropped
 from simulator.core.heard import count_at
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import ANSWER
@@ -46,16 +47,29 @@ class Limit:
 
         ``in_time_ns``: when that was last in time (``limits.is_late``).
         """
-        model, stage, now = self.model, self.stage, self.model.clock.now
-        given = model.plan.stages, stage.index
+        now, given = self.model.clock.now, (self.model.plan.stages, self.stage.index)
         if not limits.is_full(*given, waiting, free) and not limits.is_late(*given, in_time_ns, now):
             return False
+        self.refuse(copy)
+        return True
+
+    def drops(self, copy: Copy) -> bool:
+        """Whether a copy that would start now is late; then it is refused."""
+        plan, query = self.model.plan, copy.gather.query
+        of_classes = plan.classes, plan.class_of, plan.arrival_ns
+        if copy.gather.is_own or not is_dropped(*of_classes, query, self.model.clock.now):
+            return False
+        self.refuse(copy)
+        return True
+
+    def refuse(self, copy: Copy) -> None:
+        """A copy is refused: word of it leaves."""
+        model, stage, now = self.model, self.stage, self.model.clock.now
         copy.step(copy_states.REFUSAL)
         copy.withdrawn_ns = now
         model.record.refuse(copy.gather.query, copy.replica.index)
         told_ns = now + int(limits.refusal_ns(stage.times.response_ns(copy)))
         At(model.clock, told_ns, ANSWER, copy.key(model.plan), self.told, copy)
-        return True
 
     def in_time(self, batch: list[Copy]) -> bool:
         """Whether one of the tasks of queries that start now has waited shortly."""

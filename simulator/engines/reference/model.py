@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
+from simulator.core import classes, copy_states, failures, gathering, heard, limits, rules, sharing, work
 from simulator.core.caches import is_cached
 from simulator.core.calling import Calls
-from simulator.core.classes import place_of
 from simulator.core.clients import is_unknown, with_arrivals
 from simulator.core.columns import COMPLETE, FAILED, SHED, TIMED_OUT
 from simulator.core.following import find_part, go_there, nobody
@@ -118,11 +117,12 @@ class Model:
         """
         clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
         candidates, outcome, is_over = 0.0, COMPLETE, False
-        until_ns = clock.now + self.plan.patience_ns
+        patience_ns = int(classes.patience_ns(self.run_row, self.plan.classes, self.plan.class_of, query))
+        until_ns = clock.now + patience_ns
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
-            if stage.index == 0 and not self.door.admits(query, clock.now):
+            if stage.index == 0 and not self.door.admits(query, clock.now, patience_ns):
                 self.end(query, SHED)
                 return
             if is_over or stage.is_passed_by(query):
@@ -264,7 +264,7 @@ class Stage:
         given = model.calls.stages, plan.sources, model.run_row, plan.laws, plan.law_parts, plan.law_points
         costs = plan.source_share, plan.knot_items, plan.knot_ns, plan.knot_slope
         self.wholes[work.WHO, 0], self.reals[work.PREVIOUS, 0] = gather.query, previous
-        self.wholes[work.OF_CLASS, 0] = place_of(plan.class_of, gather.query)
+        self.wholes[work.OF_CLASS, 0] = classes.place_of(plan.class_of, gather.query)
         if self.follows:
             self.find_part(gather.query)
         work.work_of_block(*given, *costs, self.index, rules.ONE, plan.work, self.reals, self.wholes)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Collection
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from simulator.core import batching
@@ -73,6 +74,12 @@ class Queue(Generic[Copy]):
             self.waiting.remove(copy)
         return batch
 
+    def next_ones(self) -> list[Copy]:
+        """Whom a worker would take next, who is to leave among them or not; none if nobody waits."""
+        if not self.is_batched or not self.waiting:
+            return list(islice(self.waiting, 1))
+        return self._fitting()
+
     def leave(self, copy: Copy) -> None:
         """A task leaves before its turn."""
         self.waiting.remove(copy)
@@ -87,14 +94,21 @@ class Queue(Generic[Copy]):
         """When those that wait are a batch, however few they are."""
         return self.waiting[0].enqueue_ns + int(self.plan.stages[self.stage]["max_wait_ns"])
 
+    def _fitting(self) -> list[Copy]:
+        stages, stage, items = self.plan.stages, self.waiting[0].gather.stage, 0.0
+        fitting: list[Copy] = []
+        for copy in self.waiting:
+            if not self.is_mixed or copy.gather.stage == stage:
+                if not batching.fits(stages, stage, len(fitting), items, copy.items):
+                    break
+                fitting.append(copy)
+                items += copy.items
+        return fitting
+
     def _ready(self, now: int) -> int:
         stages, stage = self.plan.stages, self.waiting[0].gather.stage
         mine = [copy for copy in self.waiting if copy.gather.stage == stage] if self.is_mixed else self.waiting
-        fitting, items = 0, 0.0
-        for copy in mine:
-            if not batching.fits(stages, stage, fitting, items, copy.items):
-                break
-            fitting, items = fitting + 1, items + copy.items
+        fitting = len(self._fitting())
         oldest_ns = self.waiting[0].enqueue_ns
         points = self.plan.batch_points
         return int(batching.ready(stages, points, stage, len(mine), fitting, oldest_ns, now))
@@ -123,6 +137,10 @@ class Ranked(Queue[Copy]):
         """A task leaves before its turn."""
         self.heap[:] = [entry for entry in self.heap if entry[2] is not copy]
         heapify(self.heap)
+
+    def next_ones(self) -> list[Copy]:
+        """Whom a worker would take next; none if nobody waits."""
+        return [self.heap[0][2]] if self.heap else []
 
     def take(self, now: int) -> list[Copy]:
         """The task that a worker takes now; somebody waits."""

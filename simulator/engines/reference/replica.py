@@ -27,6 +27,7 @@ class Replica(Mortal):
         self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
+        self.drops = model.plan.drops  # whether whoever is late never starts
         self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.own = 0  # of those that wait, tasks of its own
         self.in_time_ns = 0  # when a task came to an empty queue, or one started that had waited shortly
@@ -95,7 +96,7 @@ class Replica(Mortal):
         if self.spells is not None and self.sleeps():
             return
         queue = self.queue
-        while self.free and queue.everybody and (batch := queue.take(now)):
+        while self.free and self.drops_late() and (batch := queue.take(now)):
             worker = heappop(self.free)
             if self.own:
                 self.own -= sum(copy.gather.is_own for copy in batch)
@@ -107,6 +108,22 @@ class Replica(Mortal):
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
             At(self.model.clock, self.timer_ns, START, self.index, self.start)
+
+    def drops_late(self) -> bool:
+        """Whoever is late of those that would be served next leaves; whether somebody waits then."""
+        queue = self.queue
+        while self.drops and (first := queue.next_ones()[:1]) and self.drop(first):
+            pass
+        while self.drops and queue.is_batched and self.drop(queue.next_ones()):
+            pass
+        return bool(queue.everybody)
+
+    def drop(self, some: list[Copy]) -> bool:
+        """Whoever is late of some that wait leaves; whether somebody is."""
+        late = [copy for copy in some if copy.replica.stage.limit is not None and copy.replica.stage.limit.drops(copy)]
+        for copy in late:
+            self.queue.leave(copy)
+        return len(late) > 0
 
     def serve(self, worker: int) -> Process:
         """A worker's life: take a batch of tasks, serve them, send their answers on their way, and clean up."""

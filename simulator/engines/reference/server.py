@@ -30,6 +30,9 @@ class Refusing(Protocol):
     def refuses(self, copy: Copy, waiting: int, free: int, in_time_ns: int) -> bool:
         """Whether a copy that is there is refused."""
 
+    def drops(self, copy: Copy) -> bool:
+        """Whether a copy that would start now is late, and is refused."""
+
     def in_time(self, batch: list[Copy]) -> bool:
         """Whether one of those that start has waited shortly."""
 

@@ -33,7 +33,8 @@ class Shared(Server):
     def enqueue(self, at: At) -> None:
         """A task starts as it is there, unless it was withdrawn on its way."""
         copy: Copy = at._value
-        if copy.state == copy_states.WITHDRAWN:
+        limit = copy.replica.stage.limit
+        if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.drops(copy)):
             return
         self.be_there(copy)
 

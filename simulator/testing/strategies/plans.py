@@ -54,6 +54,7 @@ class Narrowed(TypedDict, total=False):
     caches: bool | None  #: whether it has a cache; None: either
     sources: bool | None  #: whether its shards are those of several sources, where it has two; None: either
     classes: bool | None  #: whether queries are of classes with candidates of their own; None: either
+    deadlines: bool | None  #: whether those of a class may be dropped when they are late; None: either
 
 
 @lru_cache(KEPT)
@@ -283,7 +284,7 @@ def plans(
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
         fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges,
-        optional, caches, sources, classes.
+        optional, caches, sources, classes, deadlines.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))
@@ -302,7 +303,7 @@ def plans(
                 shaped |= {"shards": len(parts[home].share), "replicas": parts[home].replicas}
             own = draw(stage_parts(stage == 0, times, **shaped))
             parts.append(serving.lodged(own, parts, home) if is_beside else own)
-    of_class = query_classes(), _ways(times, False)["own"]
+    of_class = query_classes(narrowed.get("deadlines")), _ways(times, False)["own"]
     parts, known = classes.of_classes(draw, serving.reached(parts), narrowed.get("classes"), *of_class)
     system = lay_out(parts)
     factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, system.replicas))
@@ -326,10 +327,11 @@ def plans(
 
 
 @cache
-def query_classes() -> st.SearchStrategy[QueryClass]:
-    """Classes of queries; equal priorities and deadlines among them."""
-    deadlines = st.one_of(st.just(NEVER_NS), st.integers(1, 12))
-    return st.builds(QueryClass, priority=st.integers(0, 2).map(float), deadline_ns=deadlines)
+def query_classes(said: bool | None) -> st.SearchStrategy[QueryClass]:
+    """Classes of queries; equal priorities and deadlines among them; ``said``: whether whoever is late is dropped."""
+    deadlines = st.one_of(st.just(NEVER_NS), st.integers(1, 12), st.integers(1, 60))
+    drops = st.booleans() if said is None else st.just(said)
+    return st.builds(QueryClass, priority=st.integers(0, 2).map(float), deadline_ns=deadlines, drops=drops)
 
 
 def windows(first_ns: int, last_ns: int) -> st.SearchStrategy[tuple[int, int]]:
