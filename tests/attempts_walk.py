@@ -92,6 +92,12 @@ class Seeker(Walk):
             self.plan = replace(self.plan, outages=self.later_outages(now))
         return query
 
+    def lasts_ns(self, query: int) -> int:
+        """Until its client gives up on a query, or its deadline."""
+        of = self.queries.classes[self.queries.class_of[query] if len(self.queries.class_of) else 0]
+        longest = int(self.queries.patience[0]["timeout_ns"])
+        return min(longest, int(of["deadline_ns"])) if of["drops"] else longest
+
     def is_settled(self, now: int, query: int) -> None:
         """A query is not sent again: its client thinks, if it waits."""
         if self.is_closed and self.whose[query] >= 0:
@@ -128,8 +134,8 @@ class Seeker(Walk):
             column[place] = self.queries.class_of[query]
             changed["class_of"] = frozen(column)
         self.plan = replace(self.plan, **changed)
-        if row["timeout_ns"] < NEVER_NS:
-            self.push(now + int(row["timeout_ns"]), GIVE_UP, place, (place,))
+        if self.lasts_ns(query) < NEVER_NS:
+            self.push(now + self.lasts_ns(query), GIVE_UP, place, (place,))
         self.arrive(now, place)
 
     def is_shed(self, now: int, query: int) -> bool:

@@ -14,6 +14,7 @@ from conftest import ROOT
 from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.caches import Cache
+from simulator.core.classes import QueryClass, classified
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.columns import ADMITTED as NOT_SHED
 from simulator.core.columns import BY_LIMIT, COMPLETE, HIT
@@ -233,7 +234,15 @@ TWOFOLD = assemble(
     np.arange(0, 60, 20),
 )
 TWO_FLEETS = reference.simulate(TWOFOLD, tasks=True)
+#: Of a server that takes 10 ns the third starts at 20, too late.
+LATE = classified(
+    assemble([StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)])], np.array([0, 1, 2, 40])),
+    [QueryClass(deadline_ns=15, drops=True)],
+    np.zeros(4),
+)
+DROPPED = reference.simulate(LATE, tasks=True)
 OF_OTHERS = {
+    "I84": (LATE, DROPPED),
     **dict.fromkeys(("I75", "I76", "I77"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
     **OF_BATCHES,
@@ -413,6 +422,7 @@ TAMPERED = {
     "I81": (column("leave_ns", (0, 0), 1), {"query": 1, "shed_by": BY_LIMIT, "by_the_rule": NOT_SHED}),
     "I82": (lambda trace: trace, {"of_the_plan_ns": [1, 10, 19, 28]}),
     "I83": (column("source_answer_ns", (0, 1), more(1)), {"query": 1, "source": 0, "of_its_tasks_ns": 23}),
+    "I84": (column_of_tasks("start_ns", 1, 16), {"query": 1, "start_ns": 16}),
 }
 
 
@@ -443,6 +453,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(BARRING.verify(KEPT_BACK)) == []
     assert list(CAME.verify(COMING)) == []
     assert list(TWO_FLEETS.verify(TWOFOLD)) == []
+    assert list(DROPPED.verify(LATE)) == []
     assert TWO_FLEETS.source_answer_ns.tolist() == [[3, 23, 43], [7, 27, 47]]
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,9 +11,6 @@ from simulator.core.jit import formula
 from simulator.core.laws import Law
 from simulator.core.plan import EDF, I8, NEVER_NS, PRIORITY, Plan, Rows, System, frozen
 from simulator.core.retrying import in_time
-
-#: A system, or a plan.
-Planned = TypeVar("Planned", bound=System)
 
 #: A class of queries.
 CLASS = np.dtype(
@@ -63,7 +60,8 @@ ALIKE = rows_of([QueryClass()])
 def with_classes(system: System, classes: Sequence[QueryClass]) -> System:
     """The system of a load with these classes."""
     _check(system, classes)
-    return with_rows(system, rows_of(classes))
+    laid_out: System = with_rows(system, rows_of(classes))
+    return laid_out
 
 
 def classified(plan: Plan, classes: Sequence[QueryClass], class_of: ArrayLike) -> Plan:
@@ -75,7 +73,7 @@ def classified(plan: Plan, classes: Sequence[QueryClass], class_of: ArrayLike) -
     return in_time(replace(with_rows(plan, rows_of(classes)), class_of=of))
 
 
-def with_rows(system: Planned, classes: Rows) -> Planned:
+def with_rows(system: Any, classes: Rows) -> Any:
     """The system, or the plan, with these classes, of which stages know whether some are dropped."""
     stages = system.stages.copy()
     stages["drops"] = classes["drops"].any()

@@ -115,16 +115,18 @@ LOCKSTEP: Features = frozenset(
 COMPILED: Features = frozenset(Feature)
 
 
+def _is_drawn(plan: Plan, role: int, stage: int) -> bool:
+    """Whether a law of some source of a stage is no constant."""
+    of = sources_of(plan.stages, stage)
+    return any(bool(is_drawn(plan.laws, int(plan.sources[source]["law"]) + role)) for source in of)
+
+
 def features_of(plan: Plan, stage: int) -> Features:
     """The features of a stage of a plan."""
     row = plan.stages[stage]
     replicas, policy = int(row["replicas"]), int(row["policy"])
     first = int(row["first_replica"])
     machines = plan.machine_factor[first : first + int(row["shards"]) * replicas]
-
-    def is_role_drawn(role: int, stage: int = stage) -> bool:
-        of = sources_of(plan.stages, stage)
-        return any(bool(is_drawn(plan.laws, int(plan.sources[source]["law"]) + role)) for source in of)
 
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
@@ -136,13 +138,13 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.ATTEMPTS: len(plan.patience) > 0,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.CLASS_CANDIDATES: any(scores_by_class(plan.stages, plan.sources, before) for before in range(stage + 1)),
-        F.DRAWN_CANDIDATES: any(is_role_drawn(CANDIDATES, before) for before in range(stage + 1))
+        F.DRAWN_CANDIDATES: any(_is_drawn(plan, CANDIDATES, before) for before in range(stage + 1))
         or any(  # it is given what they have scored
             gathering.counts_answers(plan.stages, before) or is_optional(plan.stages, before) for before in range(stage)
         ),
-        F.DRAWN_TIME: is_role_drawn(TIME),
-        F.DRAWN_TASK: is_role_drawn(TASK),
-        F.DRAWN_RESPONSE: is_role_drawn(RESPONSE),
+        F.DRAWN_TIME: _is_drawn(plan, TIME, stage),
+        F.DRAWN_TASK: _is_drawn(plan, TASK, stage),
+        F.DRAWN_RESPONSE: _is_drawn(plan, RESPONSE, stage),
         F.DRAWN_MACHINES: machines.min() != machines.max(),
         F.HASHED: is_hashed(plan.stages, plan.sources, stage),
         F.SENDING: row["send_ns"] > 0,
@@ -164,7 +166,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.SHARING: bool(shares(plan.stages, stage)),
         F.GATHER: bool(gathering.waits_for_some(plan.stages, stage)),
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
-        F.DRAWN_AFTER: is_role_drawn(AFTER),
+        F.DRAWN_AFTER: _is_drawn(plan, AFTER, stage),
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),
         F.COLOCATED: colocated.meets_others(plan.stages, stage),
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),

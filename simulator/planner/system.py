@@ -29,7 +29,8 @@ from simulator.core.laws import Law
 from simulator.core.sources import SourceParts
 from simulator.models import CostModel, base
 from simulator.planner.classes import classes_of, work_law
-from simulator.scenario import Scenario, Stage, class_candidates, optional, runs_on, sharing, sources
+from simulator.scenario import Scenario, Stage, optional, runs_on, sharing, sources
+from simulator.scenario import classes as said_of_classes
 from simulator.scenario.batching import Batching
 from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
@@ -48,13 +49,13 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     ``replication``: with the measurements of one, where it has its own.
     """
     parts: list[StageParts] = []
-    means = class_candidates.handed(scenario.load.of_classes, scenario.stages)
+    means = said_of_classes.handed(scenario.load.of_classes, scenario.stages)
     for index, (stage, candidates) in enumerate(zip(scenario.stages, means, strict=True)):
         if replication is not None:
             stage = _sampled(stage, scenario.run.seed, replication, index)
         is_first = optional.has_nobody_before(scenario.stages, index)
         part, owner = stage_parts(stage, scenario, is_first, candidates), runs_on.owner_of(scenario.stages, index)
-        part = _with_classes(part, class_candidates.laws_by_class(scenario.load.of_classes, scenario.stages, index))
+        part = _with_classes(part, said_of_classes.laws_by_class(scenario.load.of_classes, scenario.stages, index))
         home = home_of(scenario.stages, index)
         if owner != index:
             part = hosted(part, parts[owner], owner)

@@ -7,7 +7,7 @@ from typing import Any
 from simulator.planning import knobs_of_loads as at_load
 from simulator.planning.turning import CHANGE, Knob, narrower, scaled, scaled_law, text
 from simulator.scenario import Scenario
-from simulator.scenario.class_candidates import handed
+from simulator.scenario.classes import handed
 from simulator.scenario.gather import Gather
 from simulator.scenario.replicas import Replicas
 

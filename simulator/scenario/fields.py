@@ -88,6 +88,15 @@ class OneOrMore:
         return {"anyOf": [listed["items"], listed]}
 
 
+@dataclass(frozen=True, eq=False)
+class OrEach:
+    """Tell editors that a value is accepted in place of a map of them."""
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        by_name = handler(core_schema)
+        return {"anyOf": [by_name["additionalProperties"], by_name]}
+
+
 def _exact(value: float, factors: Iterable[tuple[str, float]], parse: Callable[[str], float]) -> str:
     """The shortest spelling with one of the units that is read back as the same number, best without an exponent."""
     spellings = [f"{value / factor:.{digits}g}{unit}" for unit, factor in factors for digits in (6, 12, 17)]

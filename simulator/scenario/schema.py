@@ -13,10 +13,9 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import apart, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
-from simulator.scenario import autoscale, class_candidates, fields, objectives
+from simulator.scenario import autoscale, classes, fields, slo
 from simulator.scenario.admission import Admission
 from simulator.scenario.caches import cache_contradictions
-from simulator.scenario.classes import class_notes, queue_contradictions
 from simulator.scenario.client import Client
 from simulator.scenario.colocated import crew_of, has_own_machines, host_of, lodger_notes, workers_of_machines
 from simulator.scenario.grid import SweepValues, values_of
@@ -59,7 +58,7 @@ class Scenario(fields.Part):
     @model_validator(mode="after")
     def _gathers_objectives(self) -> Scenario:
         """Those that classes state are objectives like the others."""
-        self.__dict__["load"], self.__dict__["slos"] = objectives.gathered(self.load, self.slos)
+        self.__dict__["load"], self.__dict__["slos"] = slo.gathered(self.load, self.slos)
         return self
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
@@ -78,12 +77,12 @@ class Scenario(fields.Part):
         yield from company_contradictions(self.stages)
         yield from cache_contradictions(self.stages, self.slos)
         yield from autoscale.rule_contradictions(self.stages, self.client is None and not self.load.has_clients)
-        yield from queue_contradictions(self.load.of_classes, self.stages, self.tries_again)
-        yield from class_candidates.candidate_contradictions(self.load.of_classes, self.stages)
+        yield from classes.queue_contradictions(self.load.of_classes, self.stages, self.tries_again)
+        yield from classes.candidate_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
         known = [one for stage in self.stages for one in stage.fleets if not any(self._hardware_contradictions(one))]
         unpriced = [stage.name for stage in known if not self._is_priced(stage)]
-        yield from objectives.objective_contradictions(self.slos, names, unpriced)
+        yield from slo.objective_contradictions(self.slos, names, unpriced)
         for path, values in (self.sweep or {}).items():
             try:
                 values_of(path, values)
@@ -170,7 +169,7 @@ class Scenario(fields.Part):
         """
         given = tuple(map(objective_of, slos))
         stated = node_of([objective.text for objective in given], Mark("--slo"))
-        tree = objectives.without_own(Node({**self.tree.value, "slos": stated}, self.tree.mark))
+        tree = slo.without_own(Node({**self.tree.value, "slos": stated}, self.tree.mark))
         changed = self.model_copy(update={"slos": given}).read_from(tree)
         problems = [
             Problem("--slo", 0, 0, given[int(path[1])].text, message)
@@ -291,7 +290,7 @@ class Scenario(fields.Part):
             *(f"{stage.name}: {note}" for stage in self.stages for note in self._of_stage(stage)),
             *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._of_run(stage), *hot_notes(stage))),
             *self._parts_of_items(),
-            *class_notes(self.load.of_classes, self.stages),
+            *classes.class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
@@ -309,7 +308,7 @@ class Scenario(fields.Part):
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""
-        means = class_candidates.handed(self.load.of_classes, self.stages)
+        means = classes.handed(self.load.of_classes, self.stages)
         for stage, candidates in zip(self.stages, means, strict=True):
             for one, items in zip(stage.fleets, items_of_fleets(stage.fleets, candidates), strict=True):
                 if items < 1 and one.split == "even" and one.model.depends_on_items():

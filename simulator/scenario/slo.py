@@ -1,7 +1,7 @@
 """Objectives: ``p99 < 1.5s``, ``stage.retrieval.hottest < 80%``, ``99% within 2s``, ``cost < 40 USD/h``."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any
@@ -12,7 +12,9 @@ from simulator.base import units
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.groups import CLASS, KINDS, Group
 from simulator.base.nearest import nearest, quoted
-from simulator.scenario.fields import NAME, shown
+from simulator.scenario.fields import NAME, Contradiction, shown
+from simulator.scenario.merge import did_you_mean
+from simulator.scenario.nodes import Node
 
 SPELLINGS = (
     "p99 < 1.5s, mean < 200ms, max < 5s, 99% within 2s, stage.NAME.p95 < 900ms, stage.NAME.utilisation < 90%, "
@@ -227,3 +229,54 @@ def objective_of(slo: str | Objective) -> Objective:
         return parse_objective(slo)
     except ValueError as error:
         raise ScenarioError([Problem("--slo", 0, 0, "", str(error))]) from None
+
+
+#: A load as a file states it; not known yet where its classes are read.
+Load = Any
+
+
+def objective_contradictions(
+    slos: Sequence[Objective], names: Mapping[str, list[str]], unpriced: Sequence[str]
+) -> Iterable[Contradiction]:
+    """What objectives are of is there; ``names``: of stages and groups, by kind; ``unpriced``: stages without price."""
+    for index, objective in enumerate(slos):
+        for kind, name in (("stage", objective.stage), objective.group or ("", None)):
+            if name is not None and name not in names[kind]:
+                yield ("slos", index), f"no {kind} is called {name!r}{did_you_mean(name, names[kind])}"
+        if objective.is_priced and unpriced:
+            cure = "give its hardware a price, like 0.85 USD/h, or leave this objective out"
+            yield ("slos", index), f"{objective.measure} is not known: stage {unpriced[0]!r} is not priced; {cure}"
+
+
+def own_contradictions(slos: Sequence[Objective]) -> Iterable[Contradiction]:
+    """Objectives of a class are of its queries, from arrival to answer."""
+    known = ", ".join(["p99", "99% within", *(name for name, one in MEASURES.items() if one.by_group)])
+    for index, objective in enumerate(slos):
+        if objective.group is not None or objective.stage is not None:
+            kind = "stage" if objective.group is None else objective.group.kind
+            cure = "put one of a class or of a phase, or of a stage, among the slos of the scenario"
+            yield ("slos", index), f"is of the queries of this class alone, like p99 < 100ms, not of a {kind}; {cure}"
+        elif objective.measure in MEASURES and not MEASURES[objective.measure].by_group:
+            yield ("slos", index), f"{objective.measure} is not known of a class of queries; of one there are {known}"
+
+
+def gathered(load: Load, slos: Sequence[Objective]) -> tuple[Load, tuple[Objective, ...]]:
+    """The load without what its classes say of objectives, which stand behind the others, each once."""
+    classes = load.of_classes
+    if not any(one.slos for one in classes):
+        return load, tuple(slos)
+    own = [parse_objective(f"{CLASS}.{one.name}.{slo.text}") for one in classes for slo in one.slos]
+    bare = tuple(one.model_copy(update={"slos": ()}) for one in classes)
+    known = {slo.text for slo in slos}
+    return load.model_copy(update={"classes": bare}), (*slos, *(slo for slo in own if slo.text not in known))
+
+
+def without_own(tree: Node) -> Node:
+    """A scenario as it was read, without the objectives that its classes state."""
+    load = tree.value.get("load")
+    classes = load.value.get("classes") if load is not None and isinstance(load.value, dict) else None
+    if classes is None or not isinstance(classes.value, list):
+        return tree
+    bare = [Node({key: said for key, said in one.value.items() if key != "slos"}, one.mark) for one in classes.value]
+    stated = Node({**load.value, "classes": Node(bare, classes.mark)}, load.mark)
+    return Node({**tree.value, "load": stated}, tree.mark)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.core import admission, breakers
-from simulator.core.columns import BY_BREAKER, BY_DOOR, BY_LIMIT, TIMED_OUT
+from simulator.core.columns import BY_BREAKER, BY_DOOR, BY_LIMIT, FAILED, TIMED_OUT
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import parts
@@ -65,7 +65,10 @@ def as_served(trace: Trace) -> Trace:
     if not len(trace.gives_up_ns):
         return trace
     done_ns, left_ns = trace.close_ns.max(axis=0), trace.leave_ns.max(axis=0)
-    return replace(trace, gives_up_ns=np.where(left_ns >= done_ns, left_ns, -1))
+    is_done = left_ns >= done_ns
+    if len(trace.stage_outcome):  # without an answer it leaves no stage
+        is_done = is_done | (trace.stage_outcome == FAILED).any(axis=0)
+    return replace(trace, gives_up_ns=np.where(is_done, np.maximum(left_ns, done_ns), -1))
 
 
 def asked(pool: Pool) -> Pool:

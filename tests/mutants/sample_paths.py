@@ -684,6 +684,26 @@ def brought_walk() -> None:
     walk_as_on(BROUGHT)
 
 
+DROPPED = plans_of_all(most_stages=2, deadlines=True, classes=True) | plans(
+    most_stages=2, most_queries=24, replicas=1, workers=1, deadlines=True, classes=True, afters=False
+)
+
+
+def dropped_agree() -> None:
+    """test_engines_agree.py: the same, where whoever is late is dropped."""
+    agree_on(DROPPED)
+
+
+def dropped_walk() -> None:
+    """test_engine.py: the walk agrees, where whoever is late is dropped."""
+    walk_as_on(DROPPED)
+
+
+def dropped_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where whoever is late is dropped."""
+    hold_on(DROPPED)
+
+
 def longer_agree() -> None:
     """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
     agree_on(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN), 400)

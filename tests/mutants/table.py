@@ -3969,6 +3969,83 @@ BROUGHT = (
     ),
 )
 
+DROPPED_AGREE, DROPPED_WALK, DROPPED_HOLD = (f"sample_paths.dropped_{name}" for name in ("agree", "walk", "hold"))
+LATENESS = "engines/compiled/refusal.py"
+DEADLINES = (
+    Mutant(
+        "who would start at its deadline is not late yet",
+        "E8",
+        "core/classes.py",
+        'now - arrival_ns[query] >= classes[row]["deadline_ns"]',
+        'now - arrival_ns[query] > classes[row]["deadline_ns"]',
+        DROPPED_WALK,
+    ),
+    Mutant(
+        "a deadline that orders alone drops",
+        "E8",
+        "core/classes.py",
+        'return classes[row]["drops"] == 1 and now - arrival',
+        "return now - arrival",
+        DROPPED_WALK,
+    ),
+    Mutant(
+        "a query is of use until its client gives up, whatever its deadline",
+        "E8",
+        "core/classes.py",
+        'longest = min(longest, classes[row]["deadline_ns"])',
+        "longest = longest",
+        DROPPED_WALK,
+    ),
+    Mutant(
+        "the compiled engine drops the first of the late alone",
+        "E1",
+        LATENESS,
+        "while row >= 0 and is_too_late(given, copies, row, now):",
+        "if row >= 0 and is_too_late(given, copies, row, now):",
+        DROPPED_AGREE,
+    ),
+    Mutant(
+        "the compiled engine takes the late into batches",
+        "E1",
+        LATENESS,
+        'if row < 0 or not is_batched(given.stages, copies[row]["stage"]):',
+        "if row < 0 or True:",
+        DROPPED_AGREE,
+    ),
+    Mutant(
+        "the reference engine takes the late into batches",
+        "E1",
+        "engines/reference/replica.py",
+        "while queue.is_batched and self.drop(queue.next_ones()):",
+        "while False and queue.is_batched and self.drop(queue.next_ones()):",
+        DROPPED_AGREE,
+    ),
+    Mutant(
+        "tasks that share are served however late they are",
+        "E1",
+        "engines/compiled/on_enqueue.py",
+        'if given.stages[stage]["drops"] == 1 and shares(given.stages, stage)',
+        'if given.stages[stage]["drops"] == 2 and shares(given.stages, stage)',
+        DROPPED_AGREE,
+    ),
+    Mutant(
+        "a stage does not know that its tasks may be dropped",
+        "E8",
+        "core/classes.py",
+        'stages["drops"] = classes["drops"].any()',
+        'stages["drops"] = 0',
+        DROPPED_WALK,
+    ),
+    Mutant(
+        "whoever is dropped has never come to its queue",
+        "S3",
+        "core/refused.py",
+        "np.isin(tasks.state, (copy_states.REFUSED, copy_states.LOST)) & (tasks.enqueue_ns < 0)",
+        "np.isin(tasks.state, (copy_states.REFUSED, copy_states.LOST))",
+        DROPPED_HOLD,
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -4008,6 +4085,7 @@ TABLES = (
     *PAID,
     *SEVERAL,
     *BROUGHT,
+    *DEADLINES,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

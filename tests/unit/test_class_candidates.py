@@ -20,7 +20,7 @@ from simulator.planner.plans import Plans
 from simulator.planner.system import make_system
 from simulator.planning.knobs import knobs_of
 from simulator.running.memory import needed
-from simulator.scenario.class_candidates import handed
+from simulator.scenario.classes import handed
 from simulator.testing import plans as drawn_plans
 from simulator.theory.funnel import stages_of
 

@@ -19,8 +19,8 @@ from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.caches import has_answer, keep_answer, keep_hit, scored
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
-from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE, LISTS, Given, Kept
+from simulator.engines.compiled.refusal import useful_until_ns
 
 #: Why a loop came back: all has happened, the budget is used up, an array is too small, or int64 is; a user's rule
 #: went wrong.

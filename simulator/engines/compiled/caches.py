@@ -22,9 +22,9 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, Plan
 from simulator.engines.compiled.events import COLUMNS, L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import hand_over, prepare
-from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.recorder import keep_close
 from simulator.engines.compiled.records import CACHE, LEAVE, LIST, NEWER, OLDER, Given, Kept
+from simulator.engines.compiled.refusal import useful_until_ns
 
 
 def caches_of(plan: Plan) -> dict[str, Any]:

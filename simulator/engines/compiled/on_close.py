@@ -18,9 +18,9 @@ from simulator.engines.compiled.clients import over
 from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_answer import keep_source, keep_winner
-from simulator.engines.compiled.patience import useful_until_ns
 from simulator.engines.compiled.recorder import count_spared, keep_close
 from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Given, Kept
+from simulator.engines.compiled.refusal import useful_until_ns
 
 
 @passage

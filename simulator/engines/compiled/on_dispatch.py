@@ -27,7 +27,7 @@ from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
-from simulator.engines.compiled.patience import useful_until_ns
+from simulator.engines.compiled.refusal import useful_until_ns
 from simulator.engines.compiled.scaling import provide
 
 

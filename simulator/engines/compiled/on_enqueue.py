@@ -6,14 +6,14 @@ from simulator.core.jit import passage
 from simulator.core.limits import is_full, is_late, may_be_full
 from simulator.core.plan import Rows
 from simulator.core.sharing import shares
-from simulator.engines.compiled import lateness, records
+from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import arm, down_until, lose
 from simulator.engines.compiled.on_share import share
 from simulator.engines.compiled.queue import join
 from simulator.engines.compiled.records import T_ENQUEUE, Awaited, Given, Kept
-from simulator.engines.compiled.refusal import refuse
+from simulator.engines.compiled.refusal import is_too_late, refuse
 
 
 @passage
@@ -86,6 +86,6 @@ def on_enqueue(
         free = rules.NOTHING
     if may_be_full(given.stages, stage) and is_turned_away(given, replicas, at, stage, free, now):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
-    if given.stages[stage]["drops"] == 1 and shares(given.stages, stage) and lateness.is_late(given, copies, row, now):
+    if given.stages[stage]["drops"] == 1 and shares(given.stages, stage) and is_too_late(given, copies, row, now):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

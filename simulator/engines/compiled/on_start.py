@@ -15,11 +15,11 @@ from simulator.engines.compiled import records, slow
 from simulator.engines.compiled.copies import first_worker_of, key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import arm, down_until
-from simulator.engines.compiled.lateness import drop_late
 from simulator.engines.compiled.on_close import is_waited_for
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
 from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Awaited, Given, Kept
+from simulator.engines.compiled.refusal import drop_late
 
 
 @passage
@@ -198,6 +198,22 @@ def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int
 
 
 @passage
+def takes_ns(
+    given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int, head: int, items: float, now: int
+) -> int:
+    """How much work a batch is that starts now, of so many effective items."""
+    stages, stage, alone_ns = given.stages, copies[head]["stage"], copies[head]["alone_ns"]
+    if is_batched(stages, stage):
+        shard, points = copies[head]["shard"], given.batch_points
+        costs = given.knot_items, given.knot_ns, given.knot_slope
+        alone_ns = batch_ns(stages, given.sources, costs[0], costs[1], costs[2], points, stage, shard, items)
+    slower = given.machine_factor[at]
+    if interferes(stages, stage):
+        slower *= slowed(given, copies, awaited, replicas, at, head, now)
+    return service_ns(alone_ns, slower, copies[head]["factor"])
+
+
+@passage
 def finish_of(given: Given, copies: Rows, awaited: Awaited, head: int, now: int, took_ns: int) -> int:
     """When a batch is served that starts now and is so much work; NEVER_NS: never."""
     stage = copies[head]["stage"]
@@ -275,12 +291,13 @@ def on_start(
         if until_ns > now:
             return sleep(given, clock, events, replicas, at, until_ns)
     while replicas[at]["free"] > 0 and replicas[at]["head"] >= 0:
-        if given.run[0]["drops"] == 1:
-            if not drop_late(given, kept, clock, events, copies, ranks, awaited, replicas, at, now):
-                return False
-            if replicas[at]["head"] < 0:
-                return True
+        if run[0]["drops"] == 1 and not drop_late(
+            given, kept, clock, events, copies, ranks, awaited, replicas, at, now
+        ):
+            return False
         head = replicas[at]["head"]
+        if head < 0:
+            return True
         stage = copies[head]["stage"]
         count = ready_at(given, copies, replicas, at, stage, now)
         if count == 0:
@@ -295,15 +312,7 @@ def on_start(
         items = start_all(given, kept, copies, ranks, awaited, replicas, at, worker, count, now)
         if looks_at_delay(stages, stage):
             note_wait(given, copies, replicas, at, head, now)
-        alone_ns = copies[head]["alone_ns"]
-        if is_batched(stages, stage):
-            shard, points = copies[head]["shard"], given.batch_points
-            costs = given.knot_items, given.knot_ns, given.knot_slope
-            alone_ns = batch_ns(stages, given.sources, costs[0], costs[1], costs[2], points, stage, shard, items)
-        slower = given.machine_factor[at]
-        if interferes(stages, stage):
-            slower *= slowed(given, copies, awaited, replicas, at, head, now)
-        took_ns = service_ns(alone_ns, slower, copies[head]["factor"])
+        took_ns = takes_ns(given, copies, awaited, replicas, at, head, items, now)
         finish_ns = finish_of(given, copies, awaited, head, now, took_ns)
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False

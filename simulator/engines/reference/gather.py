@@ -247,12 +247,10 @@ class Copy:
         """Take a step of the table; a pair that is not in it is a bug."""
         self.state = FROM[self.state][what]
 
-    def took(self, service_ns: int, after_ns: int, is_head: bool) -> None:
-        """Its batch took a worker so long, and so long after the answers: equal parts are its own."""
-        self.service_ns, self.after_ns = service_ns, after_ns
-        if self.batch > 1:
-            self.service_ns = part_of(service_ns, self.batch, is_head)
-            self.after_ns = part_of(after_ns, self.batch, is_head)
+    def share(self, is_head: bool) -> None:
+        """Of what its batch took, and kept the worker after it, equal parts are its own."""
+        self.service_ns = part_of(self.service_ns, self.batch, is_head)
+        self.after_ns = part_of(self.after_ns, self.batch, is_head)
 
     @property
     def busy_ns(self) -> int:

@@ -192,7 +192,7 @@ class Stage:
         self.is_keen = bool(gathering.awaits_copies(plan.stages, index))
         self.stops = self.is_keen and bool(row["cancels"] == CANCEL_RUNNING)
         self.follows = bool(row["follows"])
-        self.first_won = int(row["first_won"])
+        self.first_won, self.has_sources = int(row["first_won"]), bool(row["sources"] > 1)
         self.hedger = Hedger(self, model) if row["hedges"] > 0 else None
         self.cache = Cache(plan, model.run_row, index) if is_cached(plan.stages, index) else None
         self.limit = Limit(self, model) if limits.refuses(plan.stages, index) else None
@@ -305,7 +305,8 @@ class Stage:
         if self.first_won >= 0:
             index = copy.replica.index - self.replicas[copy.shard * self.replicas_per_shard].index
             self.model.won[gather.query, self.first_won + copy.shard] = index
-        self.model.record.counted(self.index, gather.query, copy.shard, now)
+        if self.has_sources:
+            self.model.record.counted(self.index, gather.query, copy.shard, now)
         if gather.take(copy, now):
             self.model.record.critical(self.index, gather.query, copy.shard, *copy.times())
             self.close(gather)

@@ -151,10 +151,9 @@ class Recorder:
 
     def counted(self, stage: int, query: int, shard: int, now: int) -> None:
         """An answer counts: it is the last of its source so far."""
-        if self.first_kept[stage] >= 0:
-            source = int(source_of(self.plan.stages, self.plan.sources, stage, shard))
-            place = self.first_kept[stage] + source - int(self.plan.stages[stage]["first_source"])
-            self.source_answer_ns[place, query] = now
+        source = int(source_of(self.plan.stages, self.plan.sources, stage, shard))
+        place = self.first_kept[stage] + source - int(self.plan.stages[stage]["first_source"])
+        self.source_answer_ns[place, query] = now
 
     def critical(self, stage: int, query: int, shard: int, enqueue_ns: int, wait_ns: int, service_ns: int) -> None:
         """The answer of this task has closed the stage."""

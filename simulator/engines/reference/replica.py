@@ -24,6 +24,7 @@ class Replica(Mortal):
     def __init__(self, stage: Crashing, index: int, workers: int) -> None:
         super().__init__(stage, index)
         model = stage.model
+        self.clock = model.clock
         self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
@@ -41,10 +42,11 @@ class Replica(Mortal):
         copy: Copy = at._value
         if copy.state == copy_states.WITHDRAWN or (self.crashes is not None and self.loses(copy)):
             return
-        limit, waiting = copy.replica.stage.limit, len(self.queue.everybody) - self.own
-        if waiting == 0:
-            self.in_time_ns = self.model.clock.now
+        limit = copy.replica.stage.limit
         if limit is not None:
+            waiting = len(self.queue.everybody) - self.own
+            if waiting == 0:
+                self.in_time_ns = self.clock.now
             free = 0 if self.is_down() else len(self.free)
             if limit.refuses(copy, waiting, free, self.in_time_ns):
                 return
@@ -53,7 +55,7 @@ class Replica(Mortal):
     def be_there(self, copy: Copy) -> None:
         """A task waits for a worker."""
         copy.step(copy_states.ENQUEUED)
-        copy.enqueue_ns = self.model.clock.now
+        copy.enqueue_ns = self.clock.now
         self.own += copy.gather.is_own
         self.queue.join(copy)
         if self.crashes is not None:
@@ -85,18 +87,18 @@ class Replica(Mortal):
         """At the end of this instant, start what may start. Once an instant is enough."""
         if self.free and self.queue.everybody and not self.is_starting:
             self.is_starting = True
-            At(self.model.clock, self.model.clock.now, START, self.index, self.start)
+            At(self.clock, self.clock.now, START, self.index, self.start)
 
     def start(self, _: At) -> None:
         """While a worker is free and a batch is ready, the free worker of lowest index takes the first in the queue."""
-        now = self.model.clock.now
+        now = self.clock.now
         self.is_starting = False
         if self.timer_ns == now:
             self.timer_ns = -1
         if self.spells is not None and self.sleeps():
             return
         queue = self.queue
-        while self.free and self.drops_late() and (batch := queue.take(now)):
+        while self.free and queue.everybody and (batch := self.in_time(now) if self.drops else queue.take(now)):
             worker = heappop(self.free)
             if self.own:
                 self.own -= sum(copy.gather.is_own for copy in batch)
@@ -107,16 +109,16 @@ class Replica(Mortal):
             self.given[worker].give((batch, beside))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
-            At(self.model.clock, self.timer_ns, START, self.index, self.start)
+            At(self.clock, self.timer_ns, START, self.index, self.start)
 
-    def drops_late(self) -> bool:
-        """Whoever is late of those that would be served next leaves; whether somebody waits then."""
+    def in_time(self, now: int) -> list[Copy]:
+        """The batch that a worker takes now; whoever is late of those that would be of it is dropped before."""
         queue = self.queue
-        while self.drops and (first := queue.next_ones()[:1]) and self.drop(first):
+        while self.drop(queue.next_ones()[:1]):
             pass
-        while self.drops and queue.is_batched and self.drop(queue.next_ones()):
+        while queue.is_batched and self.drop(queue.next_ones()):
             pass
-        return bool(queue.everybody)
+        return queue.take(now) if queue.everybody else []
 
     def drop(self, some: list[Copy]) -> bool:
         """Whoever is late of some that wait leaves; whether somebody is."""
@@ -127,7 +129,7 @@ class Replica(Mortal):
 
     def serve(self, worker: int) -> Process:
         """A worker's life: take a batch of tasks, serve them, send their answers on their way, and clean up."""
-        clock, record = self.model.clock, self.model.record
+        clock, record = self.clock, self.model.record
         key = (self.index << self.model.plan.worker_bits) | worker
         given = self.given[worker]
         while True:
@@ -155,7 +157,9 @@ class Replica(Mortal):
             if stage.times.is_batched and not is_stopped:
                 record.batch(stage.index, max(copy.gather.query for copy in batch), len(batch))
             for copy in batch:
-                copy.took(service_ns, after_ns, copy is batch[0])
+                copy.service_ns, copy.after_ns = service_ns, after_ns
+                if copy.batch > 1:
+                    copy.share(copy is batch[0])
                 if copy.state == copy_states.WITHDRAWN:
                     record.stopped(copy.gather.query, place.index, copy.busy_ns)
                 elif is_stopped:

@@ -45,7 +45,7 @@ class Shared(Server):
         copy.step(copy_states.STARTED)
         copy.enqueue_ns = copy.start_ns = self.model.clock.now
         copy.batch = 1
-        copy.took(self.stage.times.service_ns([copy], 0), 0, True)
+        copy.service_ns, copy.after_ns = self.stage.times.service_ns([copy], 0), 0
         done = int(sharing.done_at(self.level, copy.service_ns))
         if sharing.is_beyond(done, self.model.plan.end_ns):
             raise BeyondTimeError
@@ -74,7 +74,7 @@ class Shared(Server):
             self.catch_up()
             self.forget(copy)
             need = self.there.pop(copy)
-            copy.took((self.level - need.came) // sharing.UNITS, 0, True)
+            copy.service_ns, copy.after_ns = (self.level - need.came) // sharing.UNITS, 0
             self.model.record.stopped(copy.gather.query, self.index, copy.busy_ns)
             self.go_on(len(self.there) + 1)
 

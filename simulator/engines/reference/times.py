@@ -5,7 +5,16 @@ from simulator.core.failures import freezes
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.neighbours import interferes, slowness
 from simulator.core.plan import RESPONSE, ROLES, Plan, Rows
-from simulator.core.service import after_of, batch_ns, response_of, service_ns, service_of, stays_taken
+from simulator.core.service import (
+    after_of,
+    batch_ns,
+    has_own_factor,
+    response_of,
+    same_factor,
+    service_ns,
+    service_of,
+    stays_taken,
+)
 from simulator.core.slowdowns import is_slowed
 from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.slowdowns import Timeline
@@ -25,6 +34,8 @@ class Times:
         self.slower: list[float] = (
             plan.machine_factor.tolist()
         )  # an item of a list is found faster than one of an array
+        of_stage = plan.stages, plan.sources, plan.laws, stage
+        self.factor = None if has_own_factor(*of_stage) else float(same_factor(*of_stage))  # of every task
         self.timelines: dict[int, Timeline] = {}  #: of its replicas that are slow now and then
         is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
         self.same_response_ns = int(response_of(*self.luck, stage, 0, 0, 0)) if is_same else None
@@ -48,6 +59,8 @@ class Times:
             slower *= slowness(plan.stages, self.luck[0], plan.busy_factor, *whose, busy)
         if head.gather.is_own:
             work_ns = service_ns(alone_ns, slower, 1.0)
+        elif self.factor is not None:
+            work_ns = service_ns(alone_ns, slower, self.factor)
         else:
             work_ns = service_of(plan.stages, plan.sources, *self.luck, *whose, slower, alone_ns)
         return self.during_ns(head.replica.index, head.start_ns, work_ns) if self.is_slowed else work_ns

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from simulator.core import routing
 from simulator.scenario.runs_on import HELD
 from simulator.scenario.sources import OWN, REFUSED
+from simulator.testing.strategies.policies import CLIENTS
 
 #: What a scenario may have unless it is narrowed.
 MAY_BE = ("guests", "colocated", "optional", "caches", "sources", "admission", "client", "autoscale")
@@ -210,3 +211,9 @@ def is_brief(load: dict[str, Any]) -> bool:
     rate, arrivals = load.get("rate"), load["arrivals"]
     of_rate = rate.get("mean") if isinstance(rate, dict) else rate
     return of_rate != "1/s" and not (isinstance(arrivals, dict) and arrivals.get("dwell") in ("1s", "1h"))
+
+
+def clients(load: dict[str, Any]) -> st.SearchStrategy[dict[str, Any] | None]:
+    """How clients give up, and try again, or neither: none tries again where queries are over at a deadline."""
+    drops = any("deadline" in one and one.get("late") != "served" for one in load.get("classes", ()))
+    return st.sampled_from([one for one in CLIENTS if one is None or not (drops and "retries" in one)])

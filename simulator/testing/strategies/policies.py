@@ -18,18 +18,20 @@ LIMITS: list[tuple[str, Any]] = [("fifo", {"limit": 4}), ("lifo", {"discipline":
 LIMITS += [("fifo", {"delay": {"target": "5ms", "interval": "20ms"}})]
 #: The same where the load has classes.
 BY_CLASS: list[tuple[str, Any]] = [("priority", "priority"), ("edf", {"discipline": "edf"})]
+CRAWLERS: dict[str, Any] = {"name": "crawlers", "share": 1, "work": 2, "candidates": 7}
 #: Classes of queries, as written; most loads have none.
 CLASSES: list[list[dict[str, Any]] | None] = [
     None,
     None,
     None,
     [{"name": "all", "share": 1}],
-    [{"name": "people", "share": 3, "priority": 1, "deadline": "5ms"}, {"name": "crawlers", "share": 1, "work": 2}],
+    [{"name": "people", "share": 3, "priority": 1, "deadline": "5ms", "late": "served"}, CRAWLERS],
     [
         {"name": "one", "share": "2", "work": {"kind": "uniform", "low": 0, "high": 3}},
-        {"name": "two", "share": 0.5, "priority": -1, "deadline": "1ms"},
-        {"name": "three", "share": 1, "deadline": "1s"},
+        {"name": "two", "share": 0.5, "priority": -1, "deadline": "1ms", "late": "served"},
+        {"name": "three", "share": 1, "deadline": "1s", "late": "served"},
     ],
+    [{"name": "hurried", "share": 1, "deadline": "20ms"}, CRAWLERS],
 ]
 #: Ways to serve several tasks at once, as written; most stages do not.
 BATCHINGS: list[dict[str, Any] | None] = [

@@ -336,7 +336,7 @@ def scenarios(
     if is_counted:
         run |= {"queries": draw(st.integers(1, most_queries)), "warmup": draw(st.sampled_from(["auto", 0, 3]))}
     door = draw(st.sampled_from(ways.DOORS)) if may["admission"] else None
-    client = draw(st.sampled_from(ways.CLIENTS)) if may["client"] else None
+    client = draw(company.clients(load)) if may["client"] else None
     if may["autoscale"] and "replicas" not in narrowed:
         drawn = draw(company.with_autoscaler(drawn, client is None, company.is_brief(load)))
     return {
