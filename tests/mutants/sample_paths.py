@@ -23,6 +23,7 @@ from walk import Walk
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.caches import Cache
+from simulator.core.classes import QueryClass, classified
 from simulator.core.clients import simulated
 from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
@@ -175,7 +176,14 @@ def orders_walk() -> None:
 
 
 #: Stages whose queues look at classes of queries.
-CLASSED = plans(most_stages=2, replicas=1, workers=1, batches=1, disciplines=["priority", "edf"], gathers=False)
+CLASSED = plans(
+    most_stages=2,
+    replicas=1,
+    workers=1,
+    batches=1,
+    disciplines=["priority", "edf"],
+    **dict.fromkeys(("gathers", "classes", "deadlines"), False),
+)
 
 
 def classes_agree() -> None:
@@ -689,6 +697,25 @@ DROPPED = plans_of_all(most_stages=2, deadlines=True, classes=True) | plans(
 )
 
 
+def brought_by_hand() -> None:
+    """unit/test_class_candidates.py: both engines keep what each query was scored on."""
+    part = StageParts(candidates=Law.constant(9.0), by_class=[Law.none(), Law.constant(2.0)], knots=[(0.0, 0.0, 1.0)])
+    plan = classified(assemble([part], np.arange(4) * 20), [QueryClass(), QueryClass()], [0, 1, 0, 1])
+    with law("E1"):
+        column = difference(plan)
+        assert column == "", f"the engines differ in {column}"
+
+
+def served_walk() -> None:
+    """test_engine.py: the walk agrees, where some deadlines order alone."""
+    walk_as_on(plans(stages=1, replicas=1, workers=1, disciplines=["edf"], gathers=False, limits=False), 400)
+
+
+def dropped_sharing_agree() -> None:
+    """test_engines_agree.py: the same, where tasks share and whoever is late is dropped."""
+    agree_on(plans(stages=2, sharing=True, deadlines=True, classes=True, batches=1, most_queries=8), 300)
+
+
 def dropped_agree() -> None:
     """test_engines_agree.py: the same, where whoever is late is dropped."""
     agree_on(DROPPED)
@@ -889,7 +916,14 @@ OWN_LIMITED = plans_of_all(
 
 
 #: Stages of one server that refuses who comes when it has been late for long.
-LATE = plans(stages=1, shards=1, replicas=1, workers=1, gathers=False, hedges=False, limits=True, afters=False)
+LATE = plans(
+    stages=1,
+    shards=1,
+    replicas=1,
+    workers=1,
+    limits=True,
+    **dict.fromkeys(("gathers", "hedges", "afters", "classes", "deadlines"), False),
+)
 
 
 def late_agree() -> None:

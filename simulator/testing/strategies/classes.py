@@ -26,7 +26,7 @@ def of_classes(
     class, and of the candidates of one.
     """
     looks = any(BY_CODE[part.discipline].looks_at_class for part in parts)
-    if not (draw(either(said, 4)) or looks):
+    if not (draw(either(said, 8)) or looks):
         return list(parts), []
     known = draw(st.lists(kinds, min_size=1, max_size=3))
     counts = st.lists(st.one_of(st.just(Law.none()), own), min_size=len(known), max_size=len(known))

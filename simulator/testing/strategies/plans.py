@@ -330,7 +330,7 @@ def plans(
 def query_classes(said: bool | None) -> st.SearchStrategy[QueryClass]:
     """Classes of queries; equal priorities and deadlines among them; ``said``: whether whoever is late is dropped."""
     deadlines = st.one_of(st.just(NEVER_NS), st.integers(1, 12), st.integers(1, 60))
-    drops = st.booleans() if said is None else st.just(said)
+    drops = either(said, 2)
     return st.builds(QueryClass, priority=st.integers(0, 2).map(float), deadline_ns=deadlines, drops=drops)
 
 
