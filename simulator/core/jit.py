@@ -18,8 +18,10 @@ from typing import Any, TypeVar, cast
 import numba
 from llvmlite.binding import get_host_cpu_name
 from numba.core import config, ir
+from numba.core.caching import FunctionCache
 from numba.core.codegen import CPUCodegen
 from numba.core.options import DefaultOptions
+from numba.core.registry import CPUDispatcher
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,17 +106,46 @@ def passage(function: F) -> F:
     return _compiled(function, inline="always")
 
 
+class Question(CPUDispatcher):
+    """A kernel that says yes or no of a few numbers.
+
+    Kernels have it put into them; who asks from Python is answered by the function itself. To read what was compiled
+    takes milliseconds, of each, before the first answer, and a call that goes through it as long as the function.
+    """
+
+    def __call__(self, *given: Any) -> bool:
+        """What the function says."""
+        return bool(self.py_func(*given))
+
+
+class OnDemand:
+    """The cache of a kernel, which is looked for when it is asked: of most kernels nothing is read but by others."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        """As of numba's own."""
+        if self._made is None:
+            settings: Any = config
+            previous, settings.CACHE_DIR = settings.CACHE_DIR, str(_CACHE)
+            try:
+                self._made = FunctionCache(self._function)  # type: ignore[no-untyped-call]
+            finally:
+                settings.CACHE_DIR = previous
+            forgiving(self._made)
+        return getattr(self._made, name)
+
+
 def _compiled(function: F, **more: Any) -> F:
-    settings: Any = config
-    previous = settings.CACHE_DIR
-    settings.CACHE_DIR = str(_CACHE or "")
-    try:
-        options: Any = {"cache": _CACHE is not None, "nogil": True, "error_model": "numpy", **_OPTIONS, **more}
-        compiled = numba.njit(function, **options)
-    finally:
-        settings.CACHE_DIR = previous
-    if _CACHE is not None and hasattr(compiled, "_cache"):
-        forgiving(compiled._cache)  # pragma: no cover (only with the compiler on)
+    options: Any = {"nogil": True, "error_model": "numpy", **_OPTIONS, **more}
+    compiled: Any = numba.njit(function, **options)
+    if isinstance(compiled, CPUDispatcher):  # pragma: no cover (only with the compiler on)
+        if _CACHE is not None:
+            compiled._cache = OnDemand(function)  # type: ignore[attr-defined]
+        if function.__annotations__.get("return") in ("bool", bool):
+            compiled.__class__ = Question
     return cast(F, compiled)
 
 
