@@ -1,6 +1,7 @@
 """The table of capacities at several values."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from simulator.base.formats import exact_rate, format_rate
 from simulator.documents import capacity, parts
@@ -9,6 +10,11 @@ from simulator.report.text import DASH, interval, money, notes, ratio, rendered,
 
 def capacities_table(document: capacity.Capacities, width: int | None = None, color: bool = False) -> str:
     """Capacities at several values (``Capacities.to_dict``): a row each, the values first."""
+    return rendered(capacities_parts(document), width, color)
+
+
+def capacities_parts(document: capacity.Capacities) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     paths, rows = document["over"], document["capacities"]
     columns = [
         *paths,
@@ -18,14 +24,13 @@ def capacities_table(document: capacity.Capacities, width: int | None = None, co
     within = ", ".join(dict.fromkeys(row["slo"] for row in first["curve"]))
     reasons = [f"{_at(row)}: {row['reason']}" for row in rows if row["reason"]]
     lines = [f"{_at(row)}: {note}" for row in rows for note in row["notes"]]
-    shown = [
+    return [
         parts.title_of(first),
         f"capacity within {within}, on one luck; the scenario's own load is {format_rate(first['own_per_s'])}",
         "",
         table(columns, [_row(row, paths) for row in rows], len(paths)),
         *notes([*document.get("notes", []), *reasons, *lines]),
     ]
-    return rendered(shown, width, color)
 
 
 def _row(row: capacity.CapacityAt, paths: Sequence[str]) -> list[str]:

@@ -11,6 +11,11 @@ from simulator.report.text import interval, ratio, rendered, signed, table
 
 def capacity_table(document: capacity.Capacity, width: int | None = None, color: bool = False) -> str:
     """A capacity (``Capacity.to_dict``) as text."""
+    return rendered(capacity_parts(document), width, color)
+
+
+def capacity_parts(document: capacity.Capacity) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     lines = [parts.title_of(document), _headline(document)]
     if document["reason"]:
         lines.append(f"{document['verdict']}: {document['reason']}")
@@ -37,8 +42,7 @@ def capacity_table(document: capacity.Capacity, width: int | None = None, color:
         fleet_line(document["fleet"]),
         f"{counted(document['probes'], 'probe')}, {counted(document['queries'], 'query', format_count)} simulated",
     ]
-    shown += [f"note: {note}" for note in document["notes"]]
-    return rendered(shown, width, color)
+    return [*shown, *(f"note: {note}" for note in document["notes"])]
 
 
 def _headline(document: capacity.Figures) -> str:

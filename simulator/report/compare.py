@@ -32,11 +32,16 @@ def compare_table(document: compare.Comparison, width: int | None = None, color:
 
     Where it is too wide, B - A is left out beside its relative change; nothing is cut off.
     """
+    return rendered(compare_parts(document, width), width, color)
+
+
+def compare_parts(document: compare.Comparison, width: int | None = None) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     lines: list[Any] = _head(document)
     for grid in _grids(document):
         is_too_wide = width is not None and len(grid.columns) > max(ABSOLUTE) and grid.width > width
         lines += ["", grid.without(ABSOLUTE) if is_too_wide else grid]
-    return rendered([*lines, *notes(_notes(document))], width, color)
+    return [*lines, *notes(_notes(document))]
 
 
 def compare_markdown(document: compare.Comparison) -> str:

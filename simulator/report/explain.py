@@ -12,11 +12,16 @@ LEAST = 0.0005
 
 def explain_table(document: explain.Explanation, width: int | None = None, color: bool = False) -> str:
     """An explanation (``Explanation.to_dict``) as text."""
+    return text.rendered(explain_parts(document), width, color)
+
+
+def explain_parts(document: explain.Explanation) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     shown: list[Any] = [parts.title_of(document), *[" ".join(document["words"])]]
     if document["command"] is not None:
         shown.append(f"  {document['command']}")
     shown += ["", *_bands(document["bands"]), *_last(document["last"]), *_effects(document)]
-    return text.rendered([*shown, *text.notes(document["notes"])], width, color)
+    return [*shown, *text.notes(document["notes"])]
 
 
 def _bands(bands: list[explain.Band]) -> list[Any]:

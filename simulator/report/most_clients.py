@@ -11,6 +11,11 @@ from simulator.report.text import interval, rendered, table
 
 def most_clients_table(document: most_clients.MostClients, width: int | None = None, color: bool = False) -> str:
     """The most clients (``MostClients.to_dict``) as text."""
+    return rendered(most_clients_parts(document), width, color)
+
+
+def most_clients_parts(document: most_clients.MostClients) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     lines: list[Any] = [parts.title_of(document), _headline(document)]
     if document["reason"]:
         lines.append(f"{document['verdict']}: {document['reason']}")
@@ -31,8 +36,7 @@ def most_clients_table(document: most_clients.MostClients, width: int | None = N
         fleet_line(document["fleet"]),
         f"{counted(tried, 'probe')}, {counted(document['queries'], 'query', format_count)} simulated",
     ]
-    lines += [f"note: {note}" for note in document["notes"]]
-    return rendered(lines, width, color)
+    return [*lines, *(f"note: {note}" for note in document["notes"])]
 
 
 def _headline(document: most_clients.MostClients) -> str:

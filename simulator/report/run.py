@@ -19,6 +19,11 @@ _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
 def run_table(result: run.Run, width: int | None = None, color: bool = False) -> str:
     """A result (``Result.to_dict``) as text: latency, stages, objectives, theory, notes."""
+    return text.rendered(run_parts(result), width, color)
+
+
+def run_parts(result: run.Run) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     shown: list[Any] = [
         *_head(result),
         "",
@@ -49,7 +54,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
             text.table(["objective", "verdict", "value", "95 % interval"], [slo_row(slo) for slo in result["slos"]], 2),
         ]
     shown += ["", fleet_line(result["fleet"]), *_theory(result["theory"]), *_engines(result.get("engine_check"))]
-    return text.rendered([*shown, *text.notes([*result["notes"], *_reasons(result["slos"])])], width, color)
+    return [*shown, *text.notes([*result["notes"], *_reasons(result["slos"])])]
 
 
 def _head(result: run.Run) -> list[str]:

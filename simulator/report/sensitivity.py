@@ -1,5 +1,7 @@
 """The table of a sensitivity."""
 
+from typing import Any
+
 from simulator.base.formats import exact_rate, format_duration
 from simulator.documents import parts, sensitivity
 from simulator.report.text import DASH, interval, notes, rendered, signed, table
@@ -7,6 +9,11 @@ from simulator.report.text import DASH, interval, notes, rendered, signed, table
 
 def sensitivity_table(document: sensitivity.Sensitivity, width: int | None = None, color: bool = False) -> str:
     """A sensitivity (``Sensitivity.to_dict``) as text."""
+    return rendered(sensitivity_parts(document), width, color)
+
+
+def sensitivity_parts(document: sensitivity.Sensitivity) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     percentile = document["percentile"]
     tail_s, capacity = sensitivity.tail_s(document), document["capacity_per_s"]
     now = [
@@ -29,7 +36,7 @@ def sensitivity_table(document: sensitivity.Sensitivity, width: int | None = Non
     ]
     columns = ["knob", "change", percentile, "95 % interval", "capacity", "95 % interval", "machines", "USD/h"]
     head = [parts.title_of(document), "; ".join(now), ""]
-    return rendered([*head, table(columns, rows, 2), *notes(document["notes"])], width, color)
+    return [*head, table(columns, rows, 2), *notes(document["notes"])]
 
 
 def _change(change: parts.Interval | None, word: str) -> tuple[str, str]:

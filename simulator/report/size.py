@@ -15,6 +15,11 @@ MOST_LETTERS = 150
 
 def size_table(document: size.Size, width: int | None = None, color: bool = False) -> str:
     """A sizing (``Sizing.to_dict``) as text."""
+    return rendered(size_parts(document), width, color)
+
+
+def size_parts(document: size.Size) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     paths = list(document["provenance"]["search"])
     shown: list[Any] = [parts.title_of(document), _requested(document), headline(document)]
     if document["answers"]:
@@ -31,8 +36,7 @@ def size_table(document: size.Size, width: int | None = None, color: bool = Fals
         "",
         f"{counted(document['simulated'], 'fleet')}, {counted(document['queries'], 'query', format_count)} simulated",
     ]
-    shown += [f"note: {note}" for note in document["notes"]]
-    return rendered(shown, width, color)
+    return [*shown, *(f"note: {note}" for note in document["notes"])]
 
 
 def short(path: str) -> str:

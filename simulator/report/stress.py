@@ -13,6 +13,11 @@ MOST_ROWS = 12
 
 def stress_table(document: stress.Stress, width: int | None = None, color: bool = False) -> str:
     """A stress (``Stress.to_dict``) as text."""
+    return rendered(stress_parts(document), width, color)
+
+
+def stress_parts(document: stress.Stress) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     cells = document["triggers"]
     lines: list[Any] = [parts.title_of(document)]
     if len(cells) == 1:
@@ -22,7 +27,7 @@ def stress_table(document: stress.Stress, width: int | None = None, color: bool 
         lines.append(_map(cells))
         down = ", ".join(document["smallest"])
         lines += ["", f"smallest from which it does not recover: {down or 'none of these'}"]
-    return rendered([*lines, *notes(document["notes"])], width, color)
+    return [*lines, *notes(document["notes"])]
 
 
 def _gate(document: stress.Stress) -> list[str]:

@@ -49,7 +49,7 @@ def stress_figure(document: stress.Stress, format_: str = "png") -> Any:
         axes.stairs(missed, edges, color=frame.ORANGE, lw=1.6, label="with it")
         axes.axhline(100 * rows[0]["bad_above_ratio"], color="0.4", lw=1, ls="--", label="a bad window has more")
         axes.set_ylim(bottom=0)
-        axes.set_xlim(edges[0], _until_s(cell, edges[-1]))
+        axes.set_xlim(edges[0], until_s(cell, edges[-1]))
         axes.set_title(slo, fontsize=frame.TEXT, loc="left")
         axes.set_ylabel("queries that miss it (%)", fontsize=frame.TEXT)
         axes.set_xlabel("seconds after the trigger began", fontsize=frame.TEXT)
@@ -81,7 +81,7 @@ def _map(document: stress.Stress, title: str, format_: str) -> Any:
     return frame.saved(figure, format_)
 
 
-def _until_s(cell: stress.Cell, end_s: float) -> float:
+def until_s(cell: stress.Cell, end_s: float) -> float:
     """How far time is shown: all of it, but where everything is over much sooner."""
     if cell["slowest_s"] is None:
         return end_s

@@ -27,6 +27,11 @@ def sweep_csv(document: sweep.Sweep) -> str:
 
 def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = False) -> str:
     """A sweep (``Sweep.to_dict``) as text: what was varied, and what a planner asks first."""
+    return text.rendered(sweep_parts(document), width, color)
+
+
+def sweep_parts(document: sweep.Sweep) -> list[Any]:
+    """Its lines and tables, from top to bottom."""
     provenance, points = document["provenance"], document["points"]
     head = f"{len(points)} of " * document["interrupted"] + counted(provenance["points"], "point")
     said = f"{head}, the same random numbers at each, seed {document['seed']}"
@@ -37,7 +42,7 @@ def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = F
         shown.append(text.table(columns, cells, len(provenance["parameters"])))
     lines = [f"no answer at {point_text(document, row)}: {row['error']}" for row in points if row["error"] is not None]
     blank = [""] if lines and answered else []
-    return text.rendered([*shown, *blank, *lines, *text.notes(document.get("notes", []))], width, color)
+    return [*shown, *blank, *lines, *text.notes(document.get("notes", []))]
 
 
 def point_text(document: sweep.Sweep, row: sweep.Row) -> str:
