@@ -196,7 +196,7 @@ def test_an_answer_outlives_a_folder_that_appears_meanwhile(tmp_path, monkeypatc
     )
     result = simulator.simulate(scenario)
     (tmp_path / "file").write_text("mine")
-    assert not run.report(result, 1, "table", False, tmp_path / "file", None, None)
+    assert not run.report(result, 1, "table", False, run.Files(tmp_path / "file", None, None, None, None))
     out, err = capsys.readouterr()
     assert "4 x 50 queries" in out
     assert f"{tmp_path / 'file'}: cannot be written: exists" in err

@@ -35,6 +35,9 @@ COMMANDS = {
     "verify": "Hold this version against known answers: is it to be trusted?",
 }
 
+#: Where a context keeps what was typed.
+TYPED = "simulator.typed"
+
 #: Two lines to copy, as one.
 EXAMPLE = "shardsim init && shardsim run paper_funnel.yaml"
 
@@ -56,7 +59,8 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, or say which was meant."""
+        """Find a command, or say which was meant; what was typed is kept."""
+        ctx.meta[TYPED] = tuple(args)
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             from simulator.base.nearest import nearest, quoted

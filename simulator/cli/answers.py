@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,16 +55,31 @@ def hand_on(document: str) -> None:
     click.echo(document if knows_all else document.encode(), nl=False)
 
 
-def draw(answer: Answer, figure: Path | None) -> None:
-    """Write the figure of an answer, if one is to be drawn, and say where; or end with 2."""
-    if figure is None:
-        return
-    from simulator.report import answers, files, frame
+def draw(answer: Answer, figure: Path | None, page: Path | None = None) -> None:
+    """Write the figure and the page of an answer, those that are wanted, and say where; or end with 2."""
+    is_written = page is None or save(page, partial(write_page, answer))
+    if page is not None and is_written:
+        say(f"report in {page}")
+    if figure is not None:
+        from simulator.report import answers, files, frame
 
-    content = answers.figure_of(answer, frame.figure_format(figure) or "png")
-    if not save(figure, lambda path: files.write_over({path: content})):
+        content = answers.figure_of(answer, frame.figure_format(figure) or "png")
+        if not save(figure, lambda path: files.write_over({path: content})):
+            sys.exit(2)
+        say(f"figure in {figure}")
+    if not is_written:
         sys.exit(2)
-    say(f"figure in {figure}")
+
+
+def write_page(answer: Answer, page: Path) -> None:
+    """Write the page of an answer, with what was typed for it."""
+    from simulator.cli import TYPED
+    from simulator.report import files
+    from simulator.report.page.write import report_page
+
+    typed = click.get_current_context().meta.get(TYPED, ())
+    content = report_page(answer, shlex.join(["shardsim", *typed]) if typed else "")
+    files.write_over({page: content})
 
 
 def save(path: Path, write: Callable[[Path], None], cure: str = "") -> bool:
@@ -115,6 +132,20 @@ def refuse_figure(file: Path | None) -> None:
     refuse_unwritable(file)
     if file.is_dir():
         raise click.UsageError(f"{file} is a directory; choose another name")
+
+
+def refuse_page(file: Path | None) -> None:
+    """Likewise a page, also where what draws its figures is not installed."""
+    if file is None:
+        return
+    if not file.name.endswith(".html"):
+        raise click.UsageError(f"{file}: a report is a .html file")
+    refuse_unwritable(file)
+    if file.is_dir():
+        raise click.UsageError(f"{file} is a directory; choose another name")
+    from simulator.report.page import library
+
+    library.refuse_missing()
 
 
 def refuse_table(file: Path | None, of: str) -> None:

@@ -59,6 +59,7 @@ class Most:
     "--cluster", metavar="ADDRESS", help="Search for the values of --over on a Dask cluster: tcp://10.0.0.5:8786."
 )
 @options.figure_option("Draw the probes there: .png, .svg or .pdf.")
+@options.report_option
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work, most=Most)
 def command(
@@ -69,6 +70,7 @@ def command(
     tolerance: float,
     over: tuple[str, ...],
     figure: Path | None,
+    page: Path | None,
     format_: str,
 ) -> int:
     """Find the highest load at which SCENARIO keeps all its objectives, with a 95 % interval.
@@ -82,10 +84,11 @@ def command(
     options.refuse_tolerance(tolerance)
     options.refuse_no_objectives(slos)
     options.refuse_no_budget(most.time_s, most.most_queries)
+    answers.refuse_page(page)
     if over:
         if figure is not None:
             raise click.UsageError("-o draws the probes of one search: leave --over out")
-        return several(scenario, over, slos, tolerance, most, work, format_)
+        return several(scenario, over, slos, tolerance, most, work, page, format_)
     if work.cluster is not None:
         raise click.UsageError("--cluster shares the values of --over; one search runs here, on --jobs threads")
     answers.refuse_figure(figure)
@@ -107,7 +110,7 @@ def command(
         )
     code = answers.show(capacity, format_)
     answers.say(f"searched for {capacity.wall_s:.1f} s")
-    answers.draw(capacity, figure)
+    answers.draw(capacity, figure, page)
     return code
 
 
@@ -118,6 +121,7 @@ def several(
     tolerance: float,
     most: Most,
     work: options.Work,
+    page: Path | None,
     format_: str,
 ) -> int:
     """The capacity at each value."""
@@ -140,4 +144,6 @@ def several(
             progress=line.standing,
             say=line.say,
         )
-    return answers.show(capacities, format_)
+    code = answers.show(capacities, format_)
+    answers.draw(capacities, None, page)
+    return code

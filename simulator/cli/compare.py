@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -58,6 +59,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     help="Fail where a figure is worse by more: p99=5%, stage.ranking.p99=5%, goodput=1%, usd_per_million_queries=0%.",
 )
 @click.option("--md", is_flag=True, help="Print tables in Markdown, for a pull request.")
+@options.report_option
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work)
 def command(
@@ -69,6 +71,7 @@ def command(
     percentiles: tuple[float, ...],
     limits: dict[str, float],
     md: bool,
+    page: Path | None,
     format_: str,
 ) -> int:
     """Compare B with A, figure by figure: B - A with its 95 % interval, and a word.
@@ -84,6 +87,7 @@ def command(
         raise click.UsageError(f"--md prints a table: leave --format {format_} out")
     if b is None and not sets_b:
         raise click.UsageError("give B, or --set-b PATH=VALUE to compare A with a change of it")
+    answers.refuse_page(page)
     one, two = opened(a, b, given, sets_b)
     try:
         compare.refuse_unknown(limits, compare.common_figures(one, two, percentiles))
@@ -96,7 +100,9 @@ def command(
         announce(line, run)
     with answers.interruptible(line, "interrupted before there was anything to compare"):
         comparison = pair.compared()
-    return answers.show(comparison, "markdown" if md else format_)
+    code = answers.show(comparison, "markdown" if md else format_)
+    answers.draw(comparison, None, page)
+    return code
 
 
 def opened(

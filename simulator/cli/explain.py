@@ -25,6 +25,7 @@ DEFAULT = "50,99,99.9"
 @options.engine_option
 @options.jobs_option("Replications")
 @options.figure_option("Draw what latency is made of there: .png, .svg or .pdf.")
+@options.report_option
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work)
 def command(
@@ -33,6 +34,7 @@ def command(
     percentiles: tuple[float, ...],
     blame_only: bool,
     figure: Path | None,
+    page: Path | None,
     format_: str,
 ) -> int:
     """Say where the tail of SCENARIO comes from, who is last, and what would shorten it.
@@ -48,6 +50,7 @@ def command(
 
     scenario = given.load()
     answers.refuse_figure(figure)
+    answers.refuse_page(page)
     line = Replications()
     execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=line.update, say=answers.say)
     with answers.interruptible(line, "interrupted before everything was simulated: nothing to report"):
@@ -56,5 +59,5 @@ def command(
         found = inquiry.explained()
     found = replace(found, options=given.besides)
     code = answers.show(found, format_)
-    answers.draw(found, figure)
+    answers.draw(found, figure, page)
     return code

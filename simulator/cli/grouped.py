@@ -12,7 +12,17 @@ GROUPS = {
     "The scenario": ("overlays", "sets", "plugins"),
     "How much is simulated": ("seed", "queries", "most_queries", "replications", "precision", "time_s", "tolerance"),
     "How it is worked out": ("engine", "check_engines", "jobs", "cluster"),
-    "What is written": ("folder", "figure", "output", "queries_file", "replicas_file", "quiet", "format_", "md"),
+    "What is written": (
+        "folder",
+        "figure",
+        "output",
+        "page",
+        "queries_file",
+        "replicas_file",
+        "quiet",
+        "format_",
+        "md",
+    ),
 }
 QUESTION = "The question"
 

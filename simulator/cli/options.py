@@ -261,6 +261,17 @@ def figure_option(text: str) -> Callable[[Command], Command]:
     return click.option("-o", "--output", "figure", type=path, metavar="FILE", help=text)
 
 
+#: ``--report``: a page that is to be written.
+report_option = click.option(
+    "--report",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    shell_complete=_files,
+    help="Write one page to be sent there: tables, figures, scenario, provenance.",
+)
+
+
 def refuse_tolerance(tolerance: float) -> None:
     """Refuse a tolerance that is none."""
     if not 0 < tolerance < 1:

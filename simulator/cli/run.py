@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,17 @@ from simulator.cli.progress import LONG_S, Replications
 if TYPE_CHECKING:
     from simulator import Result
     from simulator.running.run import Run
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is written."""
+
+    output: Path | None
+    figure: Path | None
+    queries_file: Path | None
+    replicas_file: Path | None
+    page: Path | None
 
 
 @grouped.command("run")
@@ -54,8 +66,9 @@ if TYPE_CHECKING:
     help="Write how busy every replica was there, as .csv or .csv.gz.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; the exit code tells.")
+@options.report_option
 @options.format_option("table", "json")
-@options.gathered(given=options.Given, work=options.Work)
+@options.gathered(given=options.Given, work=options.Work, files=Files)
 def command(
     given: options.Given,
     work: options.Work,
@@ -63,10 +76,7 @@ def command(
     time_s: float | None,
     check_engines: bool,
     causes: bool,
-    output: Path | None,
-    figure: Path | None,
-    queries_file: Path | None,
-    replicas_file: Path | None,
+    files: Files,
     quiet: bool,
     format_: str,
 ) -> int:
@@ -83,15 +93,7 @@ def command(
         raise click.UsageError(
             "--time decides how many replications there are: leave --precision and --replications out"
         )
-    folder = output
-    if output is not None and answers.is_figure(output):
-        folder, figure = None, _one_of(output, figure)
-    answers.refuse_folder(folder)
-    answers.refuse_figure(figure)
-    answers.refuse_table(queries_file, "queries")
-    answers.refuse_table(replicas_file, "replicas")
-    if queries_file is not None and queries_file == replicas_file:
-        raise click.UsageError(f"{queries_file}: queries and replicas are two tables, give each a file of its own")
+    files = refused(files)
     line = Replications()
     with answers.interruptible(line, "interrupted before the first replication was finished: nothing to report"):
         say, progress = (None, None) if quiet else (answers.say, line.update)
@@ -101,13 +103,29 @@ def command(
             announce(line, run, time_s)
         result = run.result(percentiles, time_s)
     try:
-        is_written = report(result, work.jobs, format_, quiet, folder, queries_file, replicas_file)
+        is_written = report(result, work.jobs, format_, quiet, files)
     except KeyboardInterrupt:  # a finished run is not thrown away
         answers.say("interrupted while files were written: none is left half-written")
         answers.show(result, "json" if quiet else format_)
         return 130
-    answers.draw(result, figure)
+    answers.draw(result, files.figure)
     return result.exit_code if is_written else 2
+
+
+def refused(files: Files) -> Files:
+    """Refuse what could not be written; a figure that ``-o`` names is one."""
+    if files.output is not None and answers.is_figure(files.output):
+        files = replace(files, output=None, figure=_one_of(files.output, files.figure))
+    answers.refuse_folder(files.output)
+    answers.refuse_figure(files.figure)
+    answers.refuse_page(files.page)
+    answers.refuse_table(files.queries_file, "queries")
+    answers.refuse_table(files.replicas_file, "replicas")
+    if files.queries_file is not None and files.queries_file == files.replicas_file:
+        raise click.UsageError(
+            f"{files.queries_file}: queries and replicas are two tables, give each a file of its own"
+        )
+    return files
 
 
 def _one_of(output: Path, figure: Path | None) -> Path:
@@ -125,24 +143,17 @@ def announce(line: Replications, run: Run, time_s: float | None = None) -> None:
         line.enabled = line.enabled or time_s >= LONG_S
 
 
-def report(
-    result: Result,
-    jobs: int,
-    format_: str,
-    quiet: bool,
-    folder: Path | None,
-    queries_file: Path | None,
-    replicas_file: Path | None,
-) -> bool:
+def report(result: Result, jobs: int, format_: str, quiet: bool, files: Files) -> bool:
     """Print a result, and write its files; returns whether they could be written."""
     paths, is_written = [], True
-    if any(path is not None for path in (folder, queries_file, replicas_file)):
+    if any(path is not None for path in (files.output, files.queries_file, files.replicas_file, files.page)):
         from simulator.report import folders  # it knows the files of every answer
 
         writers = {
-            folder: partial(folders.write_run, result, jobs=jobs),
-            queries_file: partial(folders.write_table, result),
-            replicas_file: partial(folders.write_replicas, result),
+            files.output: partial(folders.write_run, result, jobs=jobs),
+            files.queries_file: partial(folders.write_table, result),
+            files.replicas_file: partial(folders.write_replicas, result),
+            files.page: partial(answers.write_page, result),
         }
         for path, write in writers.items():
             if path is not None and answers.save(path, write):

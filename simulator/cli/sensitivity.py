@@ -27,6 +27,7 @@ from simulator.cli.progress import Pieces
 @options.jobs_option("Knobs")
 @click.option("--cluster", metavar="ADDRESS", help="Turn them on a Dask cluster: tcp://10.0.0.5:8786.")
 @options.figure_option("Draw the changes there: .png, .svg or .pdf.")
+@options.report_option
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work)
 def command(
@@ -37,6 +38,7 @@ def command(
     time_s: float | None,
     tail_only: bool,
     figure: Path | None,
+    page: Path | None,
     format_: str,
 ) -> int:
     """Turn every knob of SCENARIO a tenth to the better, and rank them by what that does.
@@ -51,6 +53,7 @@ def command(
     options.refuse_tolerance(tolerance)
     options.refuse_no_objectives(slos)
     answers.refuse_figure(figure)
+    answers.refuse_page(page)
     options.refuse_no_budget(time_s)
     line = Pieces("knob")
     with answers.interruptible(line, "interrupted before the first knob was turned: nothing to report"):
@@ -67,5 +70,5 @@ def command(
             say=line.say,
         )
     code = answers.show(sensitivity, format_)
-    answers.draw(sensitivity, figure)
+    answers.draw(sensitivity, figure, page)
     return code

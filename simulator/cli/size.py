@@ -61,6 +61,7 @@ class Need:
 @click.option(
     "--figure", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw cost against latency there."
 )
+@options.report_option
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work, need=Need)
 def command(
@@ -69,6 +70,7 @@ def command(
     need: Need,
     folder: Path | None,
     figure: Path | None,
+    page: Path | None,
     format_: str,
 ) -> int:
     """Find the cheapest fleets for SCENARIO that meet every objective at a load.
@@ -85,6 +87,7 @@ def command(
     if need.load is not None and not need.load > 0:
         raise click.UsageError("--load is above 0")
     answers.refuse_figure(figure)
+    answers.refuse_page(page)
     options.refuse_no_budget(need.time_s)
     answers.refuse_folder(folder)
     grid = parse_grid(need.search, "--search")
@@ -112,5 +115,5 @@ def command(
         is_written = answers.save(folder, lambda path: folders.write_sizing(sizing, path))
         if is_written:
             answers.say(f"written to {folder}")
-    answers.draw(sizing, figure)
+    answers.draw(sizing, figure, page)
     return code if is_written else 2

@@ -56,9 +56,12 @@ class Asked:
 @options.engine_option
 @options.jobs_option("Replications")
 @options.figure_option("Draw it there: .png, .svg or .pdf.")
+@options.report_option
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work, asked=Asked)
-def command(given: options.Given, work: options.Work, asked: Asked, figure: Path | None, format_: str) -> int:
+def command(
+    given: options.Given, work: options.Work, asked: Asked, figure: Path | None, page: Path | None, format_: str
+) -> int:
     """Disturb SCENARIO while it runs, and see whether and when its objectives hold again.
 
     More load, a stall, the loss of a zone. Lists of sizes and durations make a map of what the system recovers from.
@@ -69,6 +72,7 @@ def command(given: options.Given, work: options.Work, asked: Asked, figure: Path
     scenario = given.load()
     options.refuse_no_objectives(asked.slos)
     answers.refuse_figure(figure)
+    answers.refuse_page(page)
     for name, value in {"--max-recovery": asked.max_recovery_s, "--window": asked.window_s}.items():
         if value is not None and not value > 0:
             raise click.UsageError(f"{name} is above 0")
@@ -90,5 +94,5 @@ def command(given: options.Given, work: options.Work, asked: Asked, figure: Path
         )
     code = answers.show(stress, format_)
     answers.say(f"simulated for {stress.wall_s:.1f} s")
-    answers.draw(stress, figure)
+    answers.draw(stress, figure, page)
     return code

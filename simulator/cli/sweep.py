@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Go on with the sweep there, which was ended; all else must be as it was.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; for -o.")
+@options.report_option
 @options.format_option("table", "json", "csv")
 @options.gathered(given=options.Given, work=options.Work)
 def command(
@@ -49,6 +50,7 @@ def command(
     folder: Path | None,
     resume: Path | None,
     quiet: bool,
+    page: Path | None,
     format_: str,
 ) -> int:
     """Simulate SCENARIO at all combinations of values, on the same random numbers, and print a row a point.
@@ -65,6 +67,7 @@ def command(
     answers.refuse_folder(folder)
     if resume is not None:
         answers.refuse_unwritable(resume / "results.csv")
+    answers.refuse_page(page)
     scenario = given.load()
     line = Pieces("point", quiet)
     questions = checked(scenario, parse_grid(params), percentiles, partial(line.update, "checked"))
@@ -79,7 +82,7 @@ def command(
             done = f"{journal.kept} of {counted(questions.grid.count, 'point')} are kept; go on with --resume {place}"
             answers.say(f"interrupted: {done}")
             return sweep.exit_code
-    is_written = report(sweep, format_, quiet, place)
+    is_written = report(sweep, format_, quiet, place, page)
     return sweep.exit_code if is_written else 2
 
 
@@ -127,19 +130,21 @@ def kept(questions: Questions, work: options.Work, line: Pieces, journal: Journa
         journal.close()
 
 
-def report(sweep: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool:
+def report(sweep: Sweep, format_: str, quiet: bool, folder: Path | None, page: Path | None) -> bool:
     """Print a sweep, and write its files; returns whether they could be written."""
     from simulator.base.places import is_folder
     from simulator.report import folders
 
-    is_written = True
+    written = {}
     if folder is not None:
         cure = f"; go on with --resume {folder}" if is_folder(folder) else ""
-        is_written = answers.save(folder, lambda path: folders.write_sweep(sweep, path), cure)
-    if quiet and not is_written:
-        answers.show(sweep, "json")  # what was found is not thrown away
+        written[folder] = answers.save(folder, lambda path: folders.write_sweep(sweep, path), cure)
+    if page is not None:
+        written[page] = answers.save(page, partial(answers.write_page, sweep))
     if not quiet:
         answers.show(sweep, format_)
-        if is_written and folder is not None and format_ == "table":
-            answers.tell(f"\nwritten to {folder}")
-    return is_written
+        for place in (place for place, is_there in written.items() if is_there and format_ == "table"):
+            answers.tell(f"\nwritten to {place}")
+    elif not all(written.values()):
+        answers.show(sweep, "json")  # what was found is not thrown away
+    return all(written.values())
