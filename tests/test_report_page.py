@@ -268,6 +268,20 @@ def test_a_page_takes_the_place_of_another_whole_or_not_at_all(shardsim, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.yaml", "page.html"]
 
 
+@long_run
+def test_an_answer_is_a_page_from_python_too():
+    import simulator
+
+    scenario = simulator.scenario_from_text(SCENARIO.replace("SAID", "one").replace("400", "20"))
+    page = simulator.simulate(scenario, jobs=1).to_html("shardsim run 'one & two.yaml'")
+    assert "shardsim run &#x27;one &amp; two.yaml&#x27;" in page
+    assert "Command" not in re.sub(
+        "<script>.*?</script>", "", simulator.simulate(scenario, jobs=1).to_html(), flags=re.S
+    )
+    with pytest.raises(simulator.ScenarioError, match="there is no page of a load; there are pages of run, capacity"):
+        simulator.portrait(scenario).to_html()
+
+
 def test_long_tables_are_cut_and_say_so():
     rows = [[str(place), "x"] for place in range(panels.MOST_ROWS + 7)]
     text = panels.table(Grid(["number", "what"], rows))

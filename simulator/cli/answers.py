@@ -74,11 +74,10 @@ def draw(answer: Answer, figure: Path | None, page: Path | None = None) -> None:
 def write_page(answer: Answer, page: Path) -> None:
     """Write the page of an answer, with what was typed for it."""
     from simulator.cli import TYPED
-    from simulator.report import files
-    from simulator.report.page.write import report_page
+    from simulator.report import answers, files
 
     typed = click.get_current_context().meta.get(TYPED, ())
-    content = report_page(answer, shlex.join(["shardsim", *typed]) if typed else "")
+    content = answers.page_of(answer, shlex.join(["shardsim", *typed]) if typed else "")
     files.write_over({page: content})
 
 

@@ -33,6 +33,19 @@ class Shown:
         answers: Any = importlib.import_module("simulator.report.answers")  # a room above: who draws is found by name
         return answers.plotted(self)
 
+    def to_html(self, command: str = "") -> str:
+        """The page that ``--report`` writes: one file, with all of the answer; ``command``: what was typed for it.
+
+        Raises
+        ------
+        ScenarioError
+            If there is no page of this kind of answer.
+        UnavailableError
+            If the library that draws its figures is not installed.
+        """
+        answers: Any = importlib.import_module("simulator.report.answers")
+        return str(answers.page_of(self, command))
+
 
 Row = Mapping[str, Any]
 

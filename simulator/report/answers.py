@@ -55,6 +55,24 @@ def plotted(answer: Answer) -> Any:
     return _shown(answer, f"{answer.kind}_figure.{answer.kind}_figure", frame.ITSELF)
 
 
+def page_of(answer: Answer, command: str = "") -> str:
+    """An answer as one HTML file; ``command``: what was typed for it.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no page of its kind.
+    UnavailableError
+        If the library that draws its figures is not installed.
+    """
+    from simulator.report.page import write
+
+    if answer.kind not in write.TITLES:
+        message = f"there is no page of a {answer.kind}; there are pages of {', '.join(write.TITLES)}"
+        raise ScenarioError([Problem("to_html", 0, 0, "", message)])
+    return write.report_page(answer, command)
+
+
 def _shown(answer: Answer, name: str, *more: Any) -> Any:
     """What a function of this room makes of an answer; its module is loaded when it is needed."""
     module, _, function = name.partition(".")

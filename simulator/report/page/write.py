@@ -31,7 +31,7 @@ _FIGURES = {
 #: Kinds whose figures need more than their documents.
 _FROM_ANSWERS = ("run",)
 #: What a page is called, by kind.
-_TITLES = {
+TITLES = {
     "run": "Run",
     "capacity": "Capacity",
     "capacities": "Capacity at several values",
@@ -51,7 +51,7 @@ def report_page(answer: Answer, command: str = "") -> str:
     Parameters
     ----------
     answer
-        Of a kind that ``figures_of`` knows.
+        Of a kind that ``TITLES`` has.
     command
         What was typed for it.
 
@@ -99,7 +99,7 @@ def _page(
     has_answer: bool,
 ) -> str:
     """The page, with the answer as JSON in it or without."""
-    title = _TITLES[kind]
+    title = TITLES[kind]
     subject = _subject(document)
     lead, rest = panels.lead_of(blocks(kind, document))
     shown_rest = list(panels.panels(rest))
