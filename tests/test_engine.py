@@ -95,6 +95,7 @@ def test_the_drain_only_cuts(plan):
         failures=False,
         limits=False,
         sources=False,
+        classes=False,
     ),
     st.integers(1, 3),
 )
@@ -117,7 +118,7 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     assert np.all(slow.completion_ns >= fast.completion_ns)
 
 
-@given(plans(most_stages=1, sources=False))
+@given(plans(most_stages=1, sources=False, classes=False))
 def test_a_second_stage_moves_nothing_in_the_first(plan):
     stages = np.concatenate([plan.stages, plan.stages])
     stages[1]["owner"] = stages[1]["home"] = stages[1]["beside"] = 1
@@ -228,7 +229,7 @@ def test_by_query_the_whole_row_is_one_copy():
     plans(
         policies=["random", "round_robin", "least_outstanding", "least_work", "power_of_two"],
         **dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "failures", "outages", "limits"), False),
-        **dict.fromkeys(("sharing", "fan_outs", "background", "sources"), False),
+        **dict.fromkeys(("sharing", "fan_outs", "background", "sources", "classes"), False),
     ),
     st.integers(2, 5),
 )
@@ -271,7 +272,10 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 @drawn(200)
 @given(
-    plans(most_stages=1, **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional", "caches", "sources"), False))
+    plans(
+        most_stages=1,
+        **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional", "caches", "sources", "classes"), False),
+    )
 )
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
