@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import importlib.util
 import io
 import json
@@ -11,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import browser
 import pytest
-from conftest import long_run
+from conftest import ROOT, long_run
 
 from simulator.base.foreign import escaped
 from simulator.cli import group
@@ -170,6 +172,25 @@ def test_a_page_has_the_words_tables_and_numbers_of_the_answer(pages, name):
     resolved = resolved.get("a", resolved)
     assert resolved["scenario_sha256"] in parsed.texts["dd"]
     assert any(text.startswith("name: ") for text in parsed.texts["pre"])
+
+
+#: Documents of answers that are kept, but for runs, whose figures need their traces.
+KEPT = [
+    (path, kind)
+    for path in sorted((ROOT / "tests" / "answers").glob("*.json.gz"))
+    for kind in ("capacity_over", "capacity", "compare", "explain", "sensitivity", "size", "sweep")
+    if path.name.removeprefix("few_").startswith((f"{kind}.", f"{kind}_reranked"))
+]
+
+
+@pytest.mark.parametrize(("path", "kind"), KEPT, ids=lambda value: getattr(value, "name", ""))
+def test_kept_answers_are_pages(path, kind):
+    document = json.loads(gzip.decompress(path.read_bytes()))["document"]
+    kind = {"capacity_over": "capacities"}.get(kind, kind)
+    parsed = Parsed(write.report_page(SimpleNamespace(kind=kind, to_dict=lambda: document)))
+    grids = [block for block in write.blocks(kind, document) if isinstance(block, Grid)]
+    assert len(parsed.tables) == len(grids)
+    assert json.loads(parsed.texts["pre"][-1]) == document
 
 
 def drawn(page: Path) -> list[charts.Chart]:
@@ -347,6 +368,41 @@ ALL_TEXT = """(() => {
     : [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes].map(of).join(" ");
   return of(document.body);
 })()"""
+#: The middle of the widest rectangle of the first figure, and what is said of it, as the library shows it.
+BLOCK = """(() => {
+  const one = window.shardsim[0], box = one.figure.querySelector(".box");
+  box.scrollIntoView({block: "center"});
+  const every = one.chart.series.filter(s => s.shape === "blocks").flatMap(s => {
+    const {said, left, right, bottom, top} = one.parts.get(s.name)[0].data_source.data;
+    return said.map((text, at) => [right[at] - left[at], (left[at] + right[at]) / 2, (bottom[at] + top[at]) / 2, text]);
+  });
+  const [, x, y, said] = every.sort((a, b) => b[0] - a[0])[0];
+  const at = one.view.canvas_view.el.getBoundingClientRect(), frame = one.view.frame;
+  return [at.x + frame.x_scale.compute(x), at.y + frame.y_scale.compute(y), said];
+})()"""
+
+
+@in_a_browser
+def test_names_in_figures_are_text_too(opened, tmp_path):
+    document = json.loads(gzip.decompress((ROOT / "tests/answers/few_compare.json.gz").read_bytes()))["document"]
+    for row in document["figures"]:
+        row["figure"] = f"{HOSTILE} {row['figure']}"
+    for row in document["limits"]:
+        row["figure"] = f"{HOSTILE} {row['figure']}"
+    page = tmp_path / "page.html"
+    page.write_text(write.report_page(SimpleNamespace(kind="compare", to_dict=lambda: document), HOSTILE))
+    opened.open(page)
+    x, y, said = opened.run(BLOCK)
+    assert "onerror" in said
+    opened.point(x - 1, y)
+    opened.point(x, y)
+    opened.until(f"{ALL_TEXT}.includes({json.dumps(said)})")
+    opened.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    opened.until(f"document.querySelector('figure li').textContent.includes({json.dumps(HOSTILE)})")
+    assert opened.run("document.querySelectorAll('img, iframe, object').length") == 0
+    opened.run("window.shardsim[0].chart.x.label = '$$x^2$$ and \\\\(y\\\\)'; document.getElementById('theme').click()")
+    opened.until(f"{ALL_TEXT}.replaceAll('\u200b', '').includes('$$x^2$$ and')")
+    assert quiet(opened, page)
 
 
 @in_a_browser

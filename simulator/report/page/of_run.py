@@ -160,8 +160,8 @@ def _over_time(seen: run_curves.OverTime) -> charts.Chart:
             f"{name} around {format_duration(at)}: {text.DASH if value != value else format_duration(value)}"
             for at, value in zip(middles, values, strict=True)
         ]
-        one = charts.line(name, color, middles, values, said)
-        series.append({**one, "on": "right"})
+        draw = charts.line if len(middles) > 1 else charts.points
+        series.append({**draw(name, color, middles, values, said), "on": "right"})
     x, y = charts.scale("time of arrival", "s"), charts.from_zero("queries a second", "per_s")
     whole = charts.chart("One replication over time", x, y, series, "The first replication, from its first arrival on.")
     return {**whole, "right": charts.from_zero("latency", "s")}

@@ -75,13 +75,13 @@ def paragraph(lines: Sequence[str]) -> str:
 def command(line: str) -> str:
     """What a reader may type."""
     button = element("button", "Copy", type="button", class_="copy", aria_label="Copy the command")
-    text = element("pre", shown(line), class_="command", tabindex="0", role="region", aria_label="Command")
+    text = element("pre", shown(line), class_="command", tabindex="0", role="group", aria_label="Command")
     return element("div", text, button, class_="table")
 
 
 def table(grid: Grid) -> str:
-    """A table; numbers flush right; with what its first column is of as its name."""
-    name = grid.columns[0] or "table"
+    """A table; numbers flush right; its first columns are its name."""
+    name = ", ".join([column for column in grid.columns if column][:2])
     head = "".join(
         element("th", shown(column), scope="col", class_="left" if place < grid.left else "right")
         if column
@@ -94,7 +94,7 @@ def table(grid: Grid) -> str:
     button = element("button", "Copy table", type="button", class_="copy", aria_label=f"Copy the table: {name}")
     inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody>"
     scrolled = element("table", element("caption", shown(name), class_="unseen"), inside)
-    frame = element("div", scrolled, class_="wide", tabindex="0", role="region", aria_label=f"table: {name}")
+    frame = element("div", scrolled, class_="wide", tabindex="0", role="group", aria_label=f"table: {name}")
     return element("div", frame, left_out, button, class_="table")
 
 
@@ -143,5 +143,5 @@ def source(name: str, text: str, said: str = "") -> str:
     """A longer text that is opened by its name, with a button that copies it."""
     summary = element("summary", shown(name), element("span", f": {said}" if said else "", class_="quiet"))
     button = element("button", "Copy", type="button", class_="copy", aria_label=f"Copy: {name}")
-    shape = element("pre", shown(text, keep="\n"), tabindex="0", role="region", aria_label=name)
+    shape = element("pre", shown(text, keep="\n"), tabindex="0", role="group", aria_label=name)
     return element("details", summary, element("div", shape, button, class_="table"))
