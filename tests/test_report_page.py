@@ -407,6 +407,17 @@ def test_names_in_figures_are_text_too(opened, tmp_path):
 
 @in_a_browser
 @long_run
+def test_axes_say_percentiles_durations_and_names(pages, opened):
+    opened.open(pages["run"][0])
+    words = opened.run(ALL_TEXT).split()
+    assert {"p50", "p90", "p99", "ms", "%", "one", "two"} <= set(words)
+    show = "window.shardsim[1].plot.below[0].formatter.doFormat"
+    ticks = opened.run(f"{show}.call(window.shardsim[1].plot.below[0].formatter, [1e-9, 2.5e-4, 0.02, 1, 90, 7200])")
+    assert ticks == ["1 ns", "250 us", "20 ms", "1 s", "90 s", "2 h"]
+
+
+@in_a_browser
+@long_run
 def test_a_point_says_its_value_where_the_pointer_is(pages, opened):
     page = pages["sweep"][0]
     opened.open(page)

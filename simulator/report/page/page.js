@@ -85,8 +85,16 @@ function rangeOf(chart, scale, which, isLog, side = "left") {
   return {start: scale.zero && low === 0 ? 0 : low - room, end: high + room};
 }
 
+const mostOf = width => width < NARROW ? 16 : 44;
+
+function heightOf(chart, width) {
+  if (!chart.rows) return TALL;
+  const lines = Math.max(...(chart.y.names || [""]).map(name => wrapped(name, mostOf(width)).split("\n").length));
+  return Math.max(150, chart.rows * (ROW + 16 * (lines - 1)) + EDGES);
+}
+
 function dress(axis, grid, scale, isLog, width, range, length) {
-  const most = width < NARROW ? 16 : 44;
+  const most = mostOf(width);
   const show = scale.names
     ? value => Number.isInteger(value) && scale.names[value] !== undefined ? wrapped(scale.names[value], most) : ""
     : SHOWN[scale.unit];
@@ -99,11 +107,12 @@ function dress(axis, grid, scale, isLog, width, range, length) {
     for (let share = 0.1; share > 1e-9; share /= 10) ticks.push(Number(share.toPrecision(6)));
     axis.ticker = new M.FixedTicker({ticks});
   } else {
-    const about = {desired_num_ticks: width < NARROW ? 3 : 6, ...(scale.whole ? {min_interval: 1} : {})};
+    const about = {desired_num_ticks: width < NARROW && !isLog ? 4 : 6, ...(scale.whole ? {min_interval: 1} : {})};
     const minutes = scale.unit === "s" && range.end - range.start > 180;
     axis.ticker = isLog ? new M.LogTicker(about) : minutes
       ? new M.AdaptiveTicker({...about, base: 60, mantissas: [1, 2, 5, 10, 15, 30], min_interval: 1}) : new M.BasicTicker(about);
   }
+  if (scale.unit !== "later") axis.major_label_policy = new M.NoOverlap({min_distance: 4});  // it knows no axis that falls
   if (grid && axis.ticker) grid.ticker = axis.ticker;
   axis.axis_label = scale.label ? plain(wrapped(scale.label, Math.max(12, Math.floor((length - EDGES / 2) / 7)))) : null;
   const ink = color("ink"), quiet = color("quiet");
@@ -171,12 +180,11 @@ function marksOf(one) {
 
 function plotOf(state, width) {
   const {chart} = state, isLog = {x: state.x, y: state.y};
-  const rows = chart.rows ? chart.rows * (width < NARROW ? 1.6 * ROW : ROW) + EDGES : TALL;
   const plot = Bokeh.Plotting.figure({
     x_axis_type: isLog.x ? "log" : "linear", y_axis_type: isLog.y ? "log" : "linear",
     x_range: new M.Range1d(rangeOf(chart, chart.x, "x", isLog.x)),
     y_range: new M.Range1d(rangeOf(chart, chart.y, "y", isLog.y)),
-    width, height: Math.max(rows, 150), sizing_mode: "stretch_width", output_backend: "svg",
+    width, height: heightOf(chart, width), sizing_mode: "stretch_width", output_backend: "svg",
     tools: "", toolbar_location: null,
     background_fill_color: null, border_fill_color: null, outline_line_color: color("grid"), min_border_right: 18,
   });
