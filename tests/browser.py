@@ -12,8 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +29,21 @@ def chromium() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
-class Browser:
-    """One page of one browser."""
+class NotStartedError(RuntimeError):
+    """A browser is there, but does not start."""
 
-    def __init__(self, program: str, profile: Path) -> None:
+
+class Browser:
+    """One page of one browser, with a profile of its own."""
+
+    def __init__(self, program: str | None) -> None:
+        assert program is not None
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         to_read, self._write = os.pipe()
         self._read, to_write = os.pipe()
         pipes = [fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, 10) for pipe in (to_read, to_write)]
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
-        flags += ["--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run", "about:blank"]
+        flags += ["--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "--no-first-run", "about:blank"]
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-c", BEGIN, *map(str, pipes), program, *flags],
             pass_fds=pipes,
@@ -50,7 +55,11 @@ class Browser:
         self._buffer, self._number, self._session = b"", 0, ""
         self.said: list[str] = []  #: errors and warnings of the console, and what the policy forbade
         self.fetched: list[str] = []  #: addresses that were asked for
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        except (AssertionError, OSError) as error:
+            self.close()
+            raise NotStartedError(str(error)) from None
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
@@ -128,6 +137,13 @@ class Browser:
             text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
+    def swipe_up(self, x: float, y: float) -> None:
+        """Draw a finger upwards from a place, by 150 dots."""
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        for step in range(1, 11):
+            self.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=[{"x": x, "y": y - 15 * step}])
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     def picture(self, path: Path) -> None:
         """Write the whole page as a PNG."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
@@ -142,24 +158,11 @@ class Browser:
     def close(self) -> None:
         """End the browser."""
         self._session = ""
-        try:
+        with suppress(AssertionError, OSError, subprocess.TimeoutExpired):
             self.call("Browser.close")
             self._process.wait(PATIENCE_S)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            os.close(self._read)
-            os.close(self._write)
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """A browser that is ended at the end."""
-    program = chromium()
-    assert program is not None
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        opened = Browser(program, Path(profile))
-        try:
-            yield opened
-        finally:
-            opened.close()
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._read, self._write):
+            os.close(pipe)
+        self._profile.cleanup()

@@ -327,8 +327,14 @@ in_a_browser = pytest.mark.skipif(no_browser, reason="no Chromium here: apt-get 
 
 @pytest.fixture(scope="module")
 def opened() -> Iterator[browser.Browser]:
-    with browser.browser() as one:
+    try:
+        one = browser.Browser(browser.chromium())
+    except browser.NotStartedError as error:
+        pytest.skip(f"Chromium does not start here: {error}")
+    try:
         yield one
+    finally:
+        one.close()
 
 
 def quiet(opened: browser.Browser, page: Path) -> bool:
@@ -463,6 +469,23 @@ def test_series_hide_axes_turn_logarithmic_and_zoom_by_keyboard_alone(pages, ope
         assert (before[0] < low < high < before[1]) is is_within
     assert opened.run(ends) == pytest.approx(before)
     assert quiet(opened, page)
+
+
+@in_a_browser
+@long_run
+def test_a_finger_scrolls_the_page_over_a_figure(pages, opened):
+    opened.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    try:
+        opened.open(pages["run"][0], width=420, height=700)
+        opened.run("document.querySelector('.box').scrollIntoView({block: 'center'})")
+        before = opened.run("scrollY")
+        x, y = opened.run(
+            "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector('.box').getBoundingClientRect())"
+        )
+        opened.swipe_up(x, y)
+        opened.until(f"scrollY > {before + 75}")
+    finally:
+        opened.call("Emulation.setTouchEmulationEnabled", enabled=False)
 
 
 @in_a_browser

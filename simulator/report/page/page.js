@@ -200,6 +200,13 @@ function plotOf(state, width) {
   return plot;
 }
 
+// Who has fingers alone scrolls the page with them, also over a figure; buttons zoom.
+const touched = matchMedia("(pointer: coarse)");
+function scrolls(node) {
+  if (node.classList?.contains("bk-events")) node.style.touchAction = "pan-y pinch-zoom";
+  for (const inner of [...(node.shadowRoot?.children || []), ...node.children]) scrolls(inner);
+}
+
 async function draw(state) {
   const box = state.figure.querySelector(".box");
   const width = Math.max(280, box.clientWidth), isLog = {x: state.x, y: state.y};
@@ -225,16 +232,19 @@ async function draw(state) {
     }
   }
   for (const name of state.hidden) for (const part of state.parts.get(name) || []) part.visible = false;
-  const hover = new M.HoverTool({renderers: told, tooltips: '<div class="told">@said</div>', limit: 1});
-  const drag = new M.BoxZoomTool();
-  plot.add_tools(hover, drag);
-  plot.toolbar.active_drag = drag;
+  plot.add_tools(new M.HoverTool({renderers: told, tooltips: '<div class="told">@said</div>', limit: 1}));
+  if (!touched.matches) {
+    const drag = new M.BoxZoomTool();
+    plot.add_tools(drag);
+    plot.toolbar.active_drag = drag;
+  }
   state.plot = plot;
   state.starts = [plot.x_range, plot.y_range, ...Object.values(plot.extra_y_ranges)].map(range => [range, range.start, range.end]);
   state.view?.model.document?.clear();
   const place = document.createElement("div");
   box.replaceChildren(place);  // a drawing that comes to its end later is in a place that has gone
   state.view = await Bokeh.Plotting.show(plot, place);
+  if (touched.matches) scrolls(place);
 }
 
 function zoom(state, factor) {
