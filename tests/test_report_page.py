@@ -446,6 +446,7 @@ def test_series_hide_axes_turn_logarithmic_and_zoom_by_keyboard_alone(pages, ope
         opened.press("Tab", 9)
         reached.append(opened.run("document.activeElement.textContent"))
     assert {"Dark", "+", "Reset", "log x", "p50"} <= set(reached)
+    assert "" not in reached, "no place without a name"
     find = "[...document.querySelectorAll('.legend button')].find(one => one.textContent === 'p50')"
     shown = "window.shardsim[0].parts.get('p50').filter(part => part.visible).length"
     assert opened.run(shown) == 3

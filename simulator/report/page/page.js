@@ -202,9 +202,12 @@ function plotOf(state, width) {
 
 // Who has fingers alone scrolls the page with them, also over a figure; buttons zoom.
 const touched = matchMedia("(pointer: coarse)");
-function scrolls(node) {
-  if (node.classList?.contains("bk-events")) node.style.touchAction = "pan-y pinch-zoom";
-  for (const inner of [...(node.shadowRoot?.children || []), ...node.children]) scrolls(inner);
+function settle(node) {
+  if (node.classList?.contains("bk-events")) {
+    if (touched.matches) node.style.touchAction = "pan-y pinch-zoom";
+    node.tabIndex = -1;  // nothing is done there by keys
+  }
+  for (const inner of [...(node.shadowRoot?.children || []), ...node.children]) settle(inner);
 }
 
 async function draw(state) {
@@ -244,7 +247,7 @@ async function draw(state) {
   const place = document.createElement("div");
   box.replaceChildren(place);  // a drawing that comes to its end later is in a place that has gone
   state.view = await Bokeh.Plotting.show(plot, place);
-  if (touched.matches) scrolls(place);
+  settle(place);
 }
 
 function zoom(state, factor) {

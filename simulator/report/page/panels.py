@@ -124,6 +124,8 @@ def provenance_of(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def origins(document: Mapping[str, Any]) -> Iterator[str]:
     """Provenance of each side, and its resolved scenario, which is itself a scenario."""
     versions = document.get("provenance", {}).get("versions", {})
+    if len(document.get("capacities", [])) > 1:
+        yield element("p", "Of the first of the values; the others differ in these alone.", class_="quiet")
     for side, provenance in provenance_of(document).items():
         rows = {
             "scenario, SHA-256": str(provenance["scenario_sha256"]),
