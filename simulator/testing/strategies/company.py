@@ -119,13 +119,18 @@ NOT_BESIDE = {*REFUSED, "lost_machine", "outages"} - {"per_machine"}
 
 
 @st.composite
-def with_sources(draw: st.DrawFn, drawn: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The stages, of which one has one or two sources like it now and then, unless another is on its machines."""
+def with_sources(draw: st.DrawFn, drawn: Sequence[dict[str, Any]], load: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stages, of which one has one or two sources like it now and then, unless another is on its machines.
+
+    Nor has the first, where a class of the load says what is scored there.
+    """
     count, hosts = draw(st.sampled_from([0, 0, 0, 1, 2])), {stage.get("runs_on") for stage in drawn}
     hosts |= {stage.get("colocate") for stage in drawn}
     places = [
         place for place, stage in enumerate(drawn) if stage["name"] not in hosts and not NOT_BESIDE & stage.keys()
     ]
+    if any("candidates" in one for one in load.get("classes", ())):  # of a class, of the first stage
+        places = [place for place in places if place > 0]
     if not count or not places:
         return [*drawn]
     chosen = draw(st.sampled_from(places))

@@ -331,7 +331,7 @@ def scenarios(
     if may["optional"] and len(names) > 1:
         drawn = draw(company.for_some(drawn))
     drawn = draw(company.with_cache(drawn)) if may["caches"] else drawn
-    drawn = draw(company.with_sources(drawn)) if may["sources"] and "shards" not in narrowed else drawn
+    drawn = draw(company.with_sources(drawn, load)) if may["sources"] and "shards" not in narrowed else drawn
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run |= {"queries": draw(st.integers(1, most_queries)), "warmup": draw(st.sampled_from(["auto", 0, 3]))}
