@@ -78,7 +78,13 @@ def scenario(queue="priority", classes=None, **more):
     """Two classes before a server."""
     known = [
         {"name": "people", "share": 3, "priority": 1},
-        {"name": "crawlers", "share": 1, "work": {"kind": "uniform", "low": 1, "high": 5}, "deadline": "1s"},
+        {
+            "name": "crawlers",
+            "share": 1,
+            "work": {"kind": "uniform", "low": 1, "high": 5},
+            "deadline": "1s",
+            "late": "served",
+        },
     ]
     stage = {"name": "a", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}, **more}
     return {
