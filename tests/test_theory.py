@@ -100,7 +100,7 @@ def test_queues_agree_with_each_other():
 
 
 @drawn(100)
-@given(plans(outages=False))
+@given(plans(outages=False, deadlines=False))
 def test_identities_hold_on_every_sample_path(plan):
     assert {finding.verdict for finding in little([engine(plan)], plan)} == {"agrees"}
 
