@@ -170,7 +170,7 @@ def assemble(
 
 def lay_out(parts: Sequence[StageParts], work_law: Law = ONE, class_works: Sequence[Law] = ()) -> System:
     """Return what is the same in every replication and at every load; ``class_works``: work factors of each class."""
-    assert parts and not parts[0].is_given, "a plan has at least one stage, and the first states its candidates"
+    assert parts and not parts[0].is_given, "a plan has stages, and the first stage states its candidates"
     for part in parts:
         check_part(part)
     parts = without_lists(parts)

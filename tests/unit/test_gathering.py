@@ -124,7 +124,7 @@ def test_whoever_waits_for_all_without_end_is_as_if_nothing_was_said(plan):
 
 
 @given(
-    plans(gathers=True, hedges=False, neighbours=False, slowdowns=False, failures=False, limits=False),
+    plans(gathers=True, hedges=False, neighbours=False, slowdowns=False, failures=False, limits=False, deadlines=False),
     st.integers(1, 5),
 )
 def test_a_wait_for_fewer_answers_closes_no_first_stage_later(plan, fewer):

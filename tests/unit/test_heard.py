@@ -302,7 +302,7 @@ def test_the_memory_of_what_is_heard_is_counted():
 def test_time_has_a_unit_where_what_is_heard_fades():
     """S10 is not asked: with all times as long, what is heard fades as fast as before."""
     of_all = dict.fromkeys(("fan_outs", "gathers", "hedges", "slowdowns", "outages", "limits", "background"), False)
-    of_all["failures"] = False
+    of_all |= {"failures": False, "deadlines": False}
     (row,) = check_scenario(plans(policies=["adaptive"], replicas=2, **of_all), profile="quick", only=["S10"]).rows
     assert (row.number, row.verdict) == ("S10", "not asked")
     assert row.tried.startswith("routing is fed by latency")
