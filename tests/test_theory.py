@@ -282,7 +282,7 @@ def test_an_upper_bound_that_is_passed_is_noticed(monkeypatch):
         document_of([stage], {"rate": "50/s"}, run)
 
 
-@given(plans(outages=False))
+@given(plans(outages=False, deadlines=False))
 @drawn(60)
 def test_a_feature_that_nobody_has_heard_of_silences_every_law(plan):
     """Of each stage, and of the funnel; what is arithmetic on paper stays."""
