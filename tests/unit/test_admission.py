@@ -132,7 +132,7 @@ def test_a_door_that_never_sheds_changes_nothing():
 
 
 @drawn(60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(plans(), st.booleans())
+@given(plans(deadlines=False), st.booleans())
 def test_neither_does_one_of_any_plan(plan, by_rate):
     wide = behind_a_door(plan, **({"per_s": 1e9, "burst": 100} if by_rate else {"most": plan.queries}))
     assert same_trace(compiled.simulate(wide, tasks=True), compiled.simulate(plan, tasks=True)) == ""

@@ -21,10 +21,9 @@ from simulator.core.plan import (
     OF_REPLICA,
     OF_SHARD,
     OF_STAGE,
-    SLOWDOWN,
     frozen,
 )
-from simulator.core.slowdowns import Slowdown
+from simulator.core.slowdowns import SLOWDOWN, Slowdown
 from simulator.core.trace import same_trace
 from simulator.engines import compiled
 from simulator.planner.plans import Plans, make_plan
