@@ -524,7 +524,7 @@ def test_zero_load_of_very_many_machines_costs_no_more_than_of_some(monkeypatch)
     assert empty(replicas=20_000) == empty(replicas=1)
     stage |= {"replicas": 2000, "variability": {"machine": {"kind": "lognormal", "cv": 0.5}}}
     lumped = empty()
-    monkeypatch.setattr(importlib.import_module("simulator.theory.zero_load"), "MOST_SPEEDS", 2000)
+    monkeypatch.setattr(importlib.import_module("simulator.theory.empty_stage"), "MOST_SPEEDS", 2000)
     exact = empty()
     assert lumped != exact
     assert lumped.mean_s == pytest.approx(exact.mean_s, rel=1e-5)

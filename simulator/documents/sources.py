@@ -19,6 +19,6 @@ class Source(TypedDict):
     shards: int  #: of the source
     replicas_left: int  #: over its shards, those that take tasks
     latency_s: parts.Latency  #: from entering the stage to the last of its answers that counts
-    critical_ratio: parts.Interval  #: of queries whose stage an answer has closed, those where it was one of its own
+    critical_ratio: parts.Interval  #: of queries that an answer let go on, those where it was its own; of ties a part
     utilisation: OfReplicas  #: busy time of its workers
     demand: paper.MeanAndMax  #: work of the load's mean rate over what its workers can do, by arithmetic; may exceed 1

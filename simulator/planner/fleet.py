@@ -9,6 +9,7 @@ from typing import cast
 from simulator.documents import parts
 from simulator.scenario import Scenario, Stage, autoscale
 from simulator.scenario.colocated import has_own_machines
+from simulator.scenario.slo import Objective
 
 S_PER_H = 3600.0
 
@@ -103,6 +104,14 @@ class Fleet:
             "queries_per_joule": queries_per_joule,
             "stages": [stage.with_sources() for stage in self.stages],
         }
+
+
+def too_dear(scenario: Scenario) -> list[Objective]:
+    """Objectives on the price of the fleet that it misses, whoever comes: nobody is scaled, so it is known."""
+    usd_per_h = fleet(scenario).usd_per_h
+    if usd_per_h is None or any(stage.autoscale is not None for stage in scenario.stages):
+        return []
+    return [slo for slo in scenario.slos if slo.measure == "cost" and usd_per_h >= slo.bound]
 
 
 def _of_fleet(stage: Stage, scenario: Scenario) -> StageFleet:

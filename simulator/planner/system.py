@@ -29,7 +29,7 @@ from simulator.core.laws import Law
 from simulator.core.sources import SourceParts
 from simulator.models import CostModel, base
 from simulator.planner.classes import classes_of, work_law
-from simulator.scenario import Scenario, Stage, optional, runs_on, sharing, sources
+from simulator.scenario import Scenario, Stage, optional, runs_on, sharing
 from simulator.scenario import classes as said_of_classes
 from simulator.scenario.batching import Batching
 from simulator.scenario.colocated import home_of, workers_of_machines
@@ -49,12 +49,12 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     ``replication``: with the measurements of one, where it has its own.
     """
     parts: list[StageParts] = []
-    means = said_of_classes.handed(scenario.load.of_classes, scenario.stages)
-    for index, (stage, candidates) in enumerate(zip(scenario.stages, means, strict=True)):
+    each = said_of_classes.items_by_fleet(scenario.load.of_classes, scenario.stages)
+    for index, (stage, items) in enumerate(zip(scenario.stages, each, strict=True)):
         if replication is not None:
             stage = _sampled(stage, scenario.run.seed, replication, index)
         is_first = optional.has_nobody_before(scenario.stages, index)
-        part, owner = stage_parts(stage, scenario, is_first, candidates), runs_on.owner_of(scenario.stages, index)
+        part, owner = stage_parts(stage, scenario, is_first, items), runs_on.owner_of(scenario.stages, index)
         part = _with_classes(part, said_of_classes.laws_by_class(scenario.load.of_classes, scenario.stages, index))
         home = home_of(scenario.stages, index)
         if owner != index:
@@ -93,13 +93,13 @@ def _uniforms(seed: int, replication: int, stage: int, source: int, count: int) 
     return u
 
 
-def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidates: float) -> StageParts:
-    """One stage in nanoseconds and numbers; ``mean_candidates``: about how many it scores for a query.
+def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, items: Sequence[float]) -> StageParts:
+    """One stage in nanoseconds and numbers; ``items``: of each of its sources, about how many a shard has.
 
     ``is_first``: some query is handed none.
     """
-    items = zip(stage.fleets, sources.items_of_fleets(stage.fleets, mean_candidates), strict=True)
-    own = [_of_fleet(fleet, scenario, is_first, each) for fleet, each in items]
+    pairs = zip(stage.fleets, items, strict=True)
+    own = [_of_fleet(fleet, scenario, is_first, each) for fleet, each in pairs]
     return StageParts(
         **(own[0] if stage.sources is None else _in_all(stage, own)),
         taken=optional.taken_by(stage),

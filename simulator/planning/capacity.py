@@ -11,6 +11,7 @@ from typing import Unpack
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
+from simulator.planner import fleet
 from simulator.planner.load import refuse_clients
 from simulator.planner.plans import Plans
 from simulator.planning import exact, most_clients_result, probe, search, second_answer, spare
@@ -151,6 +152,9 @@ class _Search:
         if math.isinf(self.refinement.probers[0].saturation):
             message = "nothing takes time, so there is no load that it does not carry"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "stages", message)])
+        for slo in fleet.too_dear(self.scenario):
+            reason = f"{slo.text} is missed whatever the load"
+            return self._result(self.refinement.probers[0], 0.0, UNREACHABLE, reason, NOTHING, (), slo)
         try:
             if not self.refinement.first_look():
                 return self._unreachable(self.refinement.probers[0], self.refinement.looks[0])
@@ -186,7 +190,12 @@ class _Search:
         low, high = (own * math.exp(end) if math.isfinite(end) else None for end in ends)
         value = None if verdict in (RANGE, UNREACHABLE) else own * math.exp(at)
         per_s = NOTHING if verdict == UNREACHABLE or level.is_unanswered else Interval(value, low, high)
-        return self._result(prober, at, verdict, reason, per_s, verdicts)
+        return self._result(prober, at, verdict, reason, per_s, verdicts, next(iter(self._failed(verdicts)), None))
+
+    def _failed(self, verdicts: Sequence[Verdict]) -> list[Objective]:
+        """Objectives that bound no load from above, and are missed."""
+        pairs = zip(self.scenario.slos, verdicts, strict=True)
+        return [one for one, verdict in pairs if verdict.met is False and not readings.is_read(one)]
 
     def _judged(
         self, level: Level, extracts: extract.Extracts, verdicts: Sequence[Verdict]
@@ -195,14 +204,12 @@ class _Search:
         ends = (level.low, level.high)
         stable = extracts.stability()
         below = search.fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
-        pairs = zip(self.scenario.slos, verdicts, strict=True)
-        failed = [one for one, verdict in pairs if verdict.met is False and not readings.is_read(one)]
+        failed = self._failed(verdicts)
         if failed:
             if failed[0].measure == "cost" and extracts.served.mean:  # who comes and goes costs less where less comes
                 reason = f"{failed[0].text} is missed at the highest load within the others: sweep --param load.rate=.."
                 return INCONCLUSIVE, reason, ends
-            at = "whatever the load" if failed[0].measure == "cost" else "even at the highest load within the others"
-            return UNREACHABLE, f"{failed[0].text} is missed {at}", ends
+            return UNREACHABLE, f"{failed[0].text} is missed even at the highest load within the others", ends
         if below is not None:
             reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
             return RANGE, reason, (below, level.high)
@@ -282,11 +289,21 @@ class _Search:
         value = own * math.exp(at) if self.refinement.levels else None
         below, above = (own * math.exp(end) if math.isfinite(end) else None for end in (low, high))
         at = at if math.isfinite(at) else min(self.refinement.looks[0].seen)
+        unread = [slo.text for slo in self.scenario.slos if not readings.is_read(slo)]
+        self.notes += [f"{text} is judged at the load that is found, and so not yet" for text in unread]
         return self._result(prober, at, INCONCLUSIVE, reason, Interval(value, below, above), ())
 
     def _result(
-        self, prober: probe.Prober, at: float, verdict: str, reason: str, per_s: Interval, verdicts: Sequence[Verdict]
+        self,
+        prober: probe.Prober,
+        at: float,
+        verdict: str,
+        reason: str,
+        per_s: Interval,
+        verdicts: Sequence[Verdict],
+        failed: Objective | None = None,
     ) -> Capacity:
+        """``failed``: what is missed whatever else holds."""
         paper = estimate(prober.plan_at(at), self.scenario.may_be_exact)
         stage, shard, replica = paper.bottleneck
         bottleneck: documents.Bottleneck = {
@@ -299,18 +316,11 @@ class _Search:
         }
         own = prober.plan.rate_per_s
         points = [
-            Point(
-                math.exp(load),
-                own * math.exp(load),
-                one.effort.replications,
-                one.measured,
-                seen,
-            )
+            Point(math.exp(load), own * math.exp(load), one.effort.replications, one.measured, seen)
             for one, probes in zip(self.refinement.probers, self.refinement.looks, strict=True)
             for load, seen in sorted(probes.seen.items())
         ]
-        if self.scenario.load.arrivals.kind == "trace":
-            self.notes.append(replays.OF_REPLAYS)
+        self.notes += [replays.OF_REPLAYS] if self.scenario.load.arrivals.kind == "trace" else []
         return Capacity(
             scenario=self.scenario,
             tolerance=self.refinement.tolerance,
@@ -320,7 +330,7 @@ class _Search:
             own_per_s=own,
             bottleneck=bottleneck,
             verdicts=tuple(verdicts),
-            binding=prober.objectives[self._binding(at)].text,
+            binding=(failed or prober.objectives[self._binding(at)]).text,
             theory=exact.theory(self.scenario, prober, per_s, {one.slo for one in verdicts if _by_theory(one)}),
             points=tuple(points),
             queries=sum(one.queries for one in self.refinement.probers),

@@ -46,7 +46,7 @@ def capacity_parts(document: capacity.Capacity) -> list[Any]:
 
 
 def _headline(document: capacity.Figures) -> str:
-    within = ", ".join(dict.fromkeys(row["slo"] for row in document["curve"]))
+    within = ", ".join(dict.fromkeys((*(row["slo"] for row in document["curve"]), document["binding_slo"])))
     within += ", with any one zone gone" * ("survive" in document)
     rate = {"constant": "at a constant rate", "trace": "replayed faster or slower"}
     kind = rate.get(document["rate"], f"mean rate of the {document['rate']}")

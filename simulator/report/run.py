@@ -214,9 +214,13 @@ def _scaled(result: run.Run) -> list[str]:
         number, hours = said["replicas"], text.number(said["replica_hours"]["value"])
         serve = (
             f"{number['least']} to {number['most']} replicas serve, {text.number(number['mean']['value'])} on average"
+            f"{' of each shard' * (stage['shards'] > 1)}"
         )
+        in_all = " of all shards" * (stage["shards"] > 1)
         below = f"too few {text.ratio(said['below_need_ratio']['value'])} of the time"
-        lines.append(f"{stage['name']} is scaled ({said['rule']}): {serve}: {hours} replica hours a run; {below}")
+        lines.append(
+            f"{stage['name']} is scaled ({said['rule']}): {serve}: {hours} replica hours a run{in_all}; {below}"
+        )
     return lines
 
 

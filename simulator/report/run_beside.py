@@ -22,7 +22,7 @@ def source_rows(stage: run.Stage, tail: str) -> list[list[str]]:
     return [
         [
             f"  {source['name']}",
-            f"{source['shards']} shards, {counted(source['replicas_left'], 'replica')}",
+            f"{counted(source['shards'], 'shard')}, {counted(source['replicas_left'], 'replica')}",
             "",
             text.duration(source["latency_s"]["mean"]["value"]),
             text.duration_interval(parts.interval_of(source["latency_s"], tail))[0] if tail else text.DASH,

@@ -86,6 +86,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     queries, measured = about_queries(scenario)
     stages, jobs = len(rows), min(jobs, replications)
     differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
+    differs |= bool(rows["drops"].any())
     is_partial = differs or any(stage.share is not None or caches.has_cache(stage) for stage in scenario.stages)
     is_partial |= scenario.admission is not None or (scenario.client is not None and scenario.client.sheds)
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)

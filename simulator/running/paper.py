@@ -21,9 +21,7 @@ from simulator.running.memory import needed
 from simulator.running.replications import beyond_time
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.given import takes_scenario
-from simulator.scenario.machines import replicas_left
 from simulator.scenario.models import SumSpec
-from simulator.scenario.sources import items_of_fleets
 
 #: What runs can tell of time, in seconds; a backlog of so many times as much goes beyond it by no luck.
 MOST_S, BY_NO_LUCK = 2 * MOST_NS / NS_PER_S, 1000.0
@@ -70,23 +68,23 @@ class PaperEstimate(Shown):
         """A stage with its shards and its model."""
         stage = self.scenario.stages[place]
         candidates, models = paper["candidates"], documents.OfModels()
-        each = zip(stage.fleets, items_of_fleets(stage.fleets, candidates), strict=True)
         if stage.sources is None:
             models["model"] = self._model(stage, candidates, candidates / stage.shards)
         else:
-            models["sources"] = [self._source(place, at, fleet, items) for at, (fleet, items) in enumerate(each)]
+            models["sources"] = [self._source(place, at, fleet) for at, fleet in enumerate(stage.fleets)]
         return {**paper, "shards": stage.shards, "items_per_shard": candidates / stage.shards, **models}
 
-    def _source(self, place: int, at: int, fleet: Stage, items: float) -> documents.SourceEstimate:
+    def _source(self, place: int, at: int, fleet: Stage) -> documents.SourceEstimate:
         """A source of a stage, at its place there."""
         seen, first = self.paper.stages[place], sum(one.shards for one in self.scenario.stages[place].fleets[:at])
         here = slice(first, first + fleet.shards)
-        service_s, used, candidates = seen.service_s[here], seen.utilisation[here], items * fleet.shards
+        service_s, (candidates, (mean, most)) = seen.service_s[here], seen.sources[at]
+        items = candidates / fleet.shards
         return {
             "name": fleet.name,
             "candidates": candidates,
             "service_s": {"mean": float(service_s.mean()), "max": float(service_s.max())},
-            "demand": {"mean": float(used.sum()) / sum(replicas_left(fleet)), "max": float(used.max())},
+            "demand": {"mean": mean, "max": most},
             "shards": fleet.shards,
             "items_per_shard": items,
             "model": self._model(fleet, candidates, items),

@@ -17,6 +17,7 @@ from simulator.scenario.laws import CountLaw
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.queue import MOST_PRIORITY
 from simulator.scenario.slo import ObjectiveField, own_contradictions
+from simulator.scenario.sources import items_of_fleets
 
 #: A stage as a file states it; not known yet where what a class says is read.
 Stage = Any
@@ -202,3 +203,15 @@ def handed(classes: Sequence[ClassSpec], stages: Sequence[Stage]) -> list[float]
     whole = math.fsum(one.share for one in classes)
     each = [(one.share / whole, optional.handed(of_class(one, stages))) for one in classes]
     return [math.fsum(share * means[index] for share, means in each) for index in range(len(stages))]
+
+
+def items_by_fleet(classes: Sequence[ClassSpec], stages: Sequence[Stage]) -> list[list[float]]:
+    """Of each stage, and each of its sources, items of a mean shard; on average over classes that bring their own."""
+    bring = [one for one in classes if one.candidates]
+    each = [(one.share, of_class(one, stages)) for one in classes] if bring else [(1.0, list(stages))]
+    whole, found = math.fsum(share for share, _ in each), [[0.0] * len(stage.fleets) for stage in stages]
+    for share, some in each:
+        for own, stage, candidates in zip(found, some, optional.handed(some), strict=True):
+            for place, items in enumerate(items_of_fleets(stage.fleets, candidates)):
+                own[place] += share / whole * items
+    return found

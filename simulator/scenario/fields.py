@@ -163,7 +163,8 @@ def kind_of(value: Any) -> str:
 def parse_name(value: Any) -> str:
     """Accept a name: letters, digits, _ and -."""
     if not isinstance(value, str) or re.fullmatch(NAME, value) is None:
-        raise ValueError(f"a name has letters, digits, _ and -, got {shown(value)}")
+        cure = f"; write '{value}'" if isinstance(value, int) and not isinstance(value, bool) else ""
+        raise ValueError(f"a name has letters, digits, _ and -, got {shown(value)}{cure}")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.formats import apart, format_duration, significant
+from simulator.base.formats import apart, counted, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import autoscale, classes, fields, slo
@@ -31,7 +31,7 @@ from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.runs_on import company_contradictions, reseated, seated
 from simulator.scenario.slo import Objective, ObjectiveField, objective_of, unbounded
-from simulator.scenario.sources import items_of_fleets
+from simulator.scenario.sources import in_words
 from simulator.scenario.stage import Stage
 
 
@@ -80,8 +80,8 @@ class Scenario(fields.Part):
         yield from classes.queue_contradictions(self.load.of_classes, self.stages, self.tries_again)
         yield from classes.candidate_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
-        known = [one for stage in self.stages for one in stage.fleets if not any(self._hardware_contradictions(one))]
-        unpriced = [stage.name for stage in known if not self._is_priced(stage)]
+        known = [(said, one) for said, one in in_words(self.stages) if not any(self._hardware_contradictions(one))]
+        unpriced = [said for said, one in known if not self._is_priced(one)]
         yield from slo.objective_contradictions(self.slos, names, unpriced)
         for path, values in (self.sweep or {}).items():
             try:
@@ -308,12 +308,13 @@ class Scenario(fields.Part):
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""
-        means = classes.handed(self.load.of_classes, self.stages)
-        for stage, candidates in zip(self.stages, means, strict=True):
-            for one, items in zip(stage.fleets, items_of_fleets(stage.fleets, candidates), strict=True):
+        each = classes.items_by_fleet(self.load.of_classes, self.stages)
+        for stage, of_fleets in zip(self.stages, each, strict=True):
+            for one, items in zip(stage.fleets, of_fleets, strict=True):
                 if items < 1 and one.split == "even" and one.model.depends_on_items():
                     of_one = f"{significant(items, 3)} of an item"
-                    part = f"{one.shards} shards have {of_one} each, and take that part of its time"
+                    has, takes = ("has", "takes") if one.shards == 1 else ("have", "take")
+                    part = f"{counted(one.shards, 'shard')} {has} {of_one} each, and {takes} that part of its time"
                     of = stage.name if stage.sources is None else f"{stage.name}: {one.name}"
                     yield f"{of}: {part}: have fewer shards, or split: hashed, where items are whole"
 

@@ -238,14 +238,14 @@ Load = Any
 def objective_contradictions(
     slos: Sequence[Objective], names: Mapping[str, list[str]], unpriced: Sequence[str]
 ) -> Iterable[Contradiction]:
-    """What objectives are of is there; ``names``: of stages and groups, by kind; ``unpriced``: stages without price."""
+    """What objectives are of is there; ``names``: of stages and groups, by kind; ``unpriced``: what has no price."""
     for index, objective in enumerate(slos):
         for kind, name in (("stage", objective.stage), objective.group or ("", None)):
             if name is not None and name not in names[kind]:
                 yield ("slos", index), f"no {kind} is called {name!r}{did_you_mean(name, names[kind])}"
         if objective.is_priced and unpriced:
             cure = "give its hardware a price, like 0.85 USD/h, or leave this objective out"
-            yield ("slos", index), f"{objective.measure} is not known: stage {unpriced[0]!r} is not priced; {cure}"
+            yield ("slos", index), f"{objective.measure} is not known: {unpriced[0]} is not priced; {cure}"
 
 
 def own_contradictions(slos: Sequence[Objective]) -> Iterable[Contradiction]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -177,10 +177,20 @@ def source_of(stage: Stage, shard: int) -> Stage:
     raise IndexError(shard)
 
 
+def in_words(stages: Sequence[Stage]) -> Iterator[tuple[str, Stage]]:
+    """What serves each stage, as ``fleets_of``, with words for it."""
+    for stage in stages:
+        for one in stage.fleets:
+            of = f"stage {stage.name!r}"
+            yield (of if stage.sources is None else f"source {one.name!r} of {of}"), one
+
+
 def items_of_fleets(fleets: Sequence[Stage], candidates: float) -> list[float]:
     """Items of a mean shard of each fleet of a stage; ``candidates``: that all score for a query."""
-    handed = candidates / len(fleets)
-    means = [candidates if len(fleets) == 1 else scored_in(one, handed) for one in fleets]
+    own = [None if one.candidates is None else one.candidates.law.mean() for one in fleets]
+    stated = [mean for mean in own if mean is not None]
+    handed = (candidates - sum(stated)) / max(1, len(fleets) - len(stated))
+    means = [candidates] if len(fleets) == 1 else [handed if mean is None else mean for mean in own]
     return [mean / one.shards for mean, one in zip(means, fleets, strict=True)]
 
 

@@ -36,7 +36,7 @@ def figures_of_sources(pool: Any, stage: StageView, figure: Any, percentiles: Se
         offered_s = pool.windows_s() * stage.workers_in_all
         with np.errstate(divide="ignore", invalid="ignore"):
             each = busy_s.sum(axis=0) / offered_s.sum()
-        critical = ratio_interval(pool.sums(_is_last(stage.index, begin, end)), closed)
+        critical = ratio_interval(pool.sums(_is_last(stage.index, slice(first, first + len(demands)), place)), closed)
         used = ratio_interval(busy_s.mean(axis=1), offered_s, is_sampled=pool.layout.is_sampled)
         hottest = float(each.max()) if np.isfinite(each).all() else None
         found.append(
@@ -58,12 +58,16 @@ def _latency(stage: int, row: int) -> durations.Column:
     return lambda trace, at: durations.from_to(trace.entered_ns(stage)[at], trace.source_answer_ns[row][at])
 
 
-def _is_last(stage: int, begin: int, end: int) -> durations.Column:
-    """Whether the answer that closed a stage is of a shard of a source."""
+def _is_last(stage: int, rows: slice, place: int) -> durations.Column:
+    """Whether the answer that closed a stage is of a source; of several whose last ones are as late, a part each.
+
+    ``rows``: of all sources of the stage, among those whose last answers are kept; ``place``: of this one.
+    """
 
     def of(trace: Trace, at: slice) -> NDArray[np.generic]:
-        shard = trace.critical_shard[stage][at]
-        return np.asarray((shard >= begin) & (shard < end))
+        last_ns = trace.source_answer_ns[rows, at]
+        are_last = (last_ns == last_ns.max(axis=0)) & (trace.critical_shard[stage][at] >= 0)
+        return np.asarray(are_last[place] / np.maximum(1, are_last.sum(axis=0)))
 
     return of
 

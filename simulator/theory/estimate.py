@@ -19,9 +19,10 @@ from simulator.theory.door import AtDoor
 from simulator.theory.funnel import stages_of
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
-from simulator.theory.races import raced_share
+from simulator.theory.races import raced_shares
 from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s
-from simulator.theory.visits import asks, chances
+from simulator.theory.visits import chances
+from simulator.theory.withdrawn import least_by_source_s, least_utilisation
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -31,6 +32,13 @@ class Station(NamedTuple):
     stage: int
     shard: int | None  #: None: the mergers
     replica: int | None
+
+
+class SourceOnPaper(NamedTuple):
+    """One of several sources of a stage."""
+
+    candidates: float  #: mean number given to it
+    demand: tuple[float, float]  #: mean over its replicas that take tasks, and of the busiest
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class StageEstimate:
     merge_s: float
     merger_demand: float  #: work of the mergers over what they can do; 0 where merging is a mere delay
     cache: paper.Cache | None = None  #: ahead of it
+    sources: tuple[SourceOnPaper, ...] = ()  #: of which it has several
 
     @property
     def mean_utilisation(self) -> float:
@@ -147,8 +156,15 @@ def stage_demands(plan: Plan) -> list[tuple[float, float]]:
 
 
 def source_demands(plan: Plan, stage: int) -> list[tuple[float, float]]:
-    """Of each source of a stage that has several, mean demand over its replicas that take tasks, and of the busiest."""
+    """Of each source of a stage that has several, mean demand over its replicas that take tasks, and of the busiest.
+
+    Where tasks are withdrawn that nobody needs, of the answers that the other sources cannot give: at least.
+    """
     view, first, found = stages_of(plan)[stage], 0, []
+    if view.fleets and view.cancels and view.waits_for_some:
+        pairs = zip(view.fleets, least_by_source_s(view), strict=True)
+        least = [plan.rate_per_s * own / (fleet.replicas_in_all * view.workers) for fleet, own in pairs]
+        return [(one, one) for one in least]
     each = utilisation_of(view, plan.rate_per_s)
     for fleet in view.fleets:
         own = each[first : first + fleet.shards]
@@ -197,6 +213,10 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
             stage.merge_s(),
             stage.merger_demand(plan.rate_per_s),
             caches.on_paper(stage),
+            tuple(
+                SourceOnPaper(fleet.candidates, demand)
+                for fleet, demand in zip(stage.fleets, source_demands(plan, stage.index), strict=True)
+            ),
         )
         for stage in stages
     )
@@ -310,18 +330,12 @@ def own_utilisation_of(stage: PaperStage, rate_per_s: float, lasts_s: float = ma
     Copies of tasks are left out; where the longer of several tasks is stopped or overtaken, the shortest are taken.
     ``lasts_s``: in a run so long; what comes too seldom for it, slow stretches, crashes, tasks of its own, is left out.
     """
+    if stage.cancels and stage.waits_for_some:
+        return least_utilisation(stage, rate_per_s, lasts_s)
     is_left, after_s, left = stage.is_left, busy_afters_s(stage), left_beside(stage, lasts_s)
     rates_per_s = rate_per_s * chances(stage)[:, None]
-    if stage.cancels and stage.waits_for_some:
-        services_s = np.sort(busy_services_s(stage, lasts_s))[: stage.wait_for]
-        if stage.is_raced:
-            services_s = np.full_like(services_s, services_s[0] * raced_share(stage))
-        needed_s = float(services_s.sum()) * float(stage.machine_factor.min())
-        needed_s += stage.wait_for * float(after_s.min())
-        needed_s *= asks(stage) / float(left.max())
-        return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
-    service_s = busy_services_s(stage, lasts_s)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
-    service_s = service_s / left
+    alone_s = (busy_services_s(stage, lasts_s) * raced_shares(stage))[:, None]
+    service_s = (alone_s * stage.machine_factor + after_s[:, None]) / left
     is_even = stage.cancels and stage.sends_copies  # what waits too long is served elsewhere
     if stage.policy in (RANDOM, ROUND_ROBIN) and not is_even:
         return np.where(is_left, rates_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)

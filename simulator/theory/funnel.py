@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import CANDIDATES, F8, MACHINE, NONE, TASK, TIME, Plan
@@ -146,6 +147,30 @@ def stages_of(plan: Plan) -> list[PaperStage]:
             is_less = True
         handed = on
     return stages
+
+
+class Kind(NamedTuple):
+    """Queries with the same law of candidates."""
+
+    share: float  #: of all
+    work: Law  #: of their work factor
+    stages: list[PaperStage]  #: as they pass them
+
+
+def by_class(plan: Plan, stages: Sequence[PaperStage]) -> list[Kind]:
+    """Queries of each class, where some class brings candidates of its own; else all queries together."""
+    if not any(one.kinds for stage in stages for one in stage.fleets or (stage,)):
+        return [Kind(1.0, work_law_of(plan), list(stages))]
+    works = LawTable(plan.class_works, plan.law_parts, plan.law_points)
+    known = [works.law(place) for place in range(len(plan.class_works))] or [work_law_of(plan)] * len(plan.classes)
+    each = enumerate(zip(_shares(plan), known, strict=True))
+    return [Kind(share, work, [_of_kind(stage, place, work) for stage in stages]) for place, (share, work) in each]
+
+
+def _of_kind(stage: PaperStage, place: int, work: Law) -> PaperStage:
+    """A stage as queries of a class pass it."""
+    own = stage.kinds[place][1] if stage.kinds else stage
+    return replace(own, work=work, fleets=tuple(_of_kind(one, place, work) for one in own.fleets))
 
 
 def _in_all(first: Counts, each: Sequence[Counts]) -> Counts:

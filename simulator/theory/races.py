@@ -12,13 +12,15 @@ from simulator.theory.stages import PaperStage
 CELLS = 4096
 
 
-def raced_share(stage: PaperStage) -> float:
-    """Of the mean service of tasks, what those take at least that are served: the shortest, if that may be."""
+def raced_shares(stage: PaperStage) -> F8:
+    """(shards,) of the mean service of tasks, what those that are served take at least: the shortest, if it may be."""
     if not stage.is_raced:
-        return 1.0
+        return np.ones(stage.shards)
+    draws, wanted = stage.shards * (1 + stage.hedges), stage.wait_for
     if stage.waits_for_all:
-        return shortest_share(stage.spread(), 1 + stage.hedges, 1)
-    return shortest_share(stage.spread(), stage.shards * (1 + stage.hedges), stage.wait_for)
+        draws, wanted = 1 + stage.hedges, 1
+    own = [(one.shards, shortest_share(one.spread(), draws, wanted)) for one in stage.fleets or (stage,)]
+    return np.concatenate([np.full(shards, share) for shards, share in own])
 
 
 def shortest_share(law: Law, draws: int, wanted: int) -> float:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +12,9 @@ from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import company_of
 from simulator.documents import paper
 from simulator.theory import claims
-from simulator.theory.funnel import stages_of
-from simulator.theory.stages import PaperStage, work_law_of
+from simulator.theory.empty_stage import Curve, EmptyStage
+from simulator.theory.funnel import by_class, stages_of
+from simulator.theory.stages import PaperStage
 from simulator.theory.visits import hands_on_as_much
 
 PERCENTS = (50, 90, 95, 99, 99.9)
@@ -24,8 +24,6 @@ CELLS = 2048
 MOST_POINTS, LEAST_POINTS = 120, 24
 #: Distributions of tasks that are worked out for a percentile, at most, over all points of the work factor.
 MOST_CURVES = 1_000
-#: Different tasks of a stage that are told apart, at most.
-MOST_DIFFERENT = 200
 #: Chances of being exceeded at which the integral of a mean is cut into stretches, each with its own grid.
 STRETCHES = (0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 STRETCH_CELLS = 512
@@ -33,8 +31,6 @@ STRETCH_CELLS = 512
 CONVOLVED_STRETCHES = (0.1, 1e-3, 1e-6)
 #: How many times as much a convolution takes as a closed form, about.
 CONVOLUTION = 5
-#: Machines of different speeds of a shard, at most: of more, all but the slowest are taken with their likes.
-MOST_SPEEDS = 256
 #: Points over the work factor for a mean, which is smooth in it.
 MEAN_POINTS = 60
 
@@ -63,82 +59,18 @@ def _meant(value_s: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """Tasks of equal shards: how many, their offset, their time alone, the factors of their machines.
+class _Way:
+    """Queries that are alike but for their luck: all of them, or those of a class."""
 
-    A task takes (shift + alone x spread) x the factor of its machine.
-    """
+    share: float  #: of all queries
+    work: Law  #: of their work factor
+    stages: list[EmptyStage]
 
-    spread: Law
-    count: int
-    offset_s: float
-    shift_s: float
-    alone_s: float
-    factors: tuple[float, ...]  #: ascending
-
-    @cached_property
-    def speeds(self) -> list[tuple[float, float]]:
-        """The different factors, each with the part of the machines that have it."""
-        factors, counts = np.unique(self.factors, return_counts=True)
-        if len(factors) > MOST_SPEEDS:
-            like = factors[: -MOST_SPEEDS // 2], counts[: -MOST_SPEEDS // 2]
-            places = np.array_split(np.arange(len(like[0])), MOST_SPEEDS // 2)
-            means = [np.average(like[0][place], weights=like[1][place]) for place in places]
-            factors = np.concatenate([means, factors[-MOST_SPEEDS // 2 :]])
-            counts = np.concatenate([[like[1][place].sum() for place in places], counts[-MOST_SPEEDS // 2 :]])
-        return list(zip(factors.tolist(), (counts / len(self.factors)).tolist(), strict=True))
-
-    def served_s(self, spread: float) -> float:
-        """When it has been served at the slowest of its machines."""
-        return self.offset_s + (self.shift_s + self.alone_s * spread) * max(self.factors)
-
-
-class _Stage:
-    """A stage as a query finds it empty."""
-
-    def __init__(self, view: PaperStage) -> None:
-        self.view = view
-        self.shards = view.least_visits
-        self.spreads = [fleet.spread() for fleet in view.fleets or (view,)]
-        self.response = view.response()
-        self.merge_s = view.merge_s()
-        self.offsets_s = view.offsets_s().tolist()
-        left = zip(view.machine_factor.tolist(), view.replicas_left.tolist(), strict=True)
-        self.factors = [tuple(sorted(row[:count])) for row, count in left]
-        self.known: dict[float, list[_Curve]] = {}
-
-    def curves(self, work: float) -> list[_Curve]:
-        """The different tasks; where they are very many, all but the slowest are lumped with their likes."""
-        if work not in self.known:
-            self.known[work] = self._curves(work)
-        return self.known[work]
-
-    def _curves(self, work: float) -> list[_Curve]:
-        shards = list(range(self.view.shards)[: self.shards])
-        if not self.view.fleets:
-            return self._of_shards(shards, self.spreads[0], work)
-        own = [[shard for shard in shards if self.view.at(shard)[0] is fleet] for fleet in self.view.fleets]
-        each = zip(own, self.spreads, strict=True)
-        return [curve for some, spread in each for curve in self._of_shards(some, spread, work)]
-
-    def _of_shards(self, shards: Sequence[int], spread: Law, work: float) -> list[_Curve]:
-        """Those of some shards, of one source."""
-        counts: dict[tuple[float, float, float, tuple[float, ...]], int] = {}
-        alone: dict[float, tuple[float, float]] = {}
-        shares = self.view.share.tolist()
-        for shard in shards:
-            share = shares[shard]
-            if share not in alone:
-                alone[share] = self.view.shift_s(shard, work), self.view.spread_out_s(shard, work)
-            key = (self.offsets_s[shard], *alone[share], self.factors[shard])
-            counts[key] = counts.get(key, 0) + 1
-        curves = [_Curve(spread, count, *key) for key, count in counts.items()]
-        if len(curves) <= MOST_DIFFERENT:
-            return curves
-        curves.sort(key=lambda curve: (curve.shift_s + curve.alone_s) * max(curve.factors))
-        like, slowest = curves[: -MOST_DIFFERENT // 2], curves[-MOST_DIFFERENT // 2 :]
-        groups = np.array_split(np.arange(len(like)), MOST_DIFFERENT // 2)
-        return [*(_lumped([like[place] for place in group]) for group in groups), *slowest]
+    def constant_s(self, work: float) -> float | None:
+        """What one of a work factor takes, if nothing else is random."""
+        each = [_constant_s(stage, work) for stage in self.stages]
+        known = [value for value in each if value is not None]
+        return math.fsum(known) if len(known) == len(each) else None
 
 
 def zero_load(plan: Plan) -> ZeroLoad | None:
@@ -146,29 +78,48 @@ def zero_load(plan: Plan) -> ZeroLoad | None:
     views = stages_of(plan)
     if not all(_is_known(view) for view in views):
         return None
-    work = work_law_of(plan)
     of_machines = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
-    vary = [not view.fixed_candidates or view.is_hashed for view in views if view.depends_on_items]
-    stages = [_Stage(view) for view in views]
+    kinds = by_class(plan, views)
+    vary = [
+        not view.fixed_candidates or view.is_hashed for kind in kinds for view in kind.stages if view.depends_on_items
+    ]
+    ways = [_Way(kind.share, kind.work, [EmptyStage(view) for view in kind.stages]) for kind in kinds]
     guess = (", at mean candidates" if any(vary) else "") + of_machines
-    usual = work.mean()
-    constants = [_constant_s(stage, usual) for stage in stages]
-    if None not in constants:
-        if work.is_constant() and not guess:
-            total = math.fsum(value for value in constants if value is not None)
-            return ZeroLoad(total, {f"p{percent:g}": total for percent in PERCENTS}, EXACT)
-        return _by_work(stages, work, guess)
-    weights = [1 if stage.response.is_constant() else CONVOLUTION for stage in stages]
-    curves = sum(weight * len(stage.curves(usual)) for weight, stage in zip(weights, stages, strict=True))
-    count = 1 if work.is_constant() else min(MOST_POINTS, MOST_CURVES // curves)
-    if count < LEAST_POINTS and not work.is_constant():
+    is_constant = all(way.work.is_constant() for way in ways)
+    if all(way.constant_s(way.work.mean()) is not None for way in ways):
+        return _exact(ways) if is_constant and not guess else _by_work(ways, guess)
+    stages = [(stage, way.work.mean()) for way in ways for stage in way.stages]
+    curves = sum((1 if one.response.is_constant() else CONVOLUTION) * len(one.curves(work)) for one, work in stages)
+    count = 1 if is_constant else min(MOST_POINTS, MOST_CURVES // curves)
+    if count < LEAST_POINTS and not is_constant:
         count, guess = 1, ", at mean work" + guess
-    points = _points(work, count) if count > 1 else [(usual, 1.0)]
-    each = np.maximum.accumulate([_percentile(stages, work, points, percent / 100) for percent in PERCENTS])
-    percentiles_s = {f"p{percent:g}": value for percent, value in zip(PERCENTS, each.tolist(), strict=True)}
-    few = _points(work, MEAN_POINTS) if count > 1 else points
-    mean_s = sum(chance * sum(_mean_s(stage, factor) for stage in stages) for factor, chance in few)
-    return ZeroLoad(mean_s, percentiles_s, NUMERIC + guess)
+    points = [_points(way.work, count) if count > 1 else [(way.work.mean(), 1.0)] for way in ways]
+    each = np.maximum.accumulate([_percentile(ways, points, percent / 100) for percent in PERCENTS])
+    few = [_points(way.work, MEAN_POINTS) if count > 1 else [(way.work.mean(), 1.0)] for way in ways]
+    mean_s = sum(
+        way.share * chance * sum(_mean_s(stage, factor) for stage in way.stages)
+        for way, own in zip(ways, few, strict=True)
+        for factor, chance in own
+    )
+    return ZeroLoad(mean_s, _named(each.tolist()), NUMERIC + guess)
+
+
+def _named(each_s: Sequence[float]) -> dict[str, float]:
+    """Percentiles by their names."""
+    return {f"p{percent:g}": value for percent, value in zip(PERCENTS, each_s, strict=True)}
+
+
+def _exact(ways: Sequence[_Way]) -> ZeroLoad:
+    """Where nothing is random but the class."""
+    each = sorted((way.constant_s(way.work.mean()) or 0.0, way.share) for way in ways)
+    return ZeroLoad(math.fsum(value * share for value, share in each), _quantiles(each), EXACT)
+
+
+def _quantiles(each: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Percentiles of values, ascending, with their chances."""
+    reached = np.cumsum([chance for _, chance in each]) * (1 + 1e-12)
+    places = np.minimum(np.searchsorted(reached, np.array(PERCENTS) / 100), len(each) - 1)
+    return _named([each[place][0] for place in places.tolist()])
 
 
 def _is_known(view: PaperStage) -> bool:
@@ -199,20 +150,23 @@ def constant_latencies_s(plan: Plan) -> list[float | None]:
         varies = view.depends_on_items and (view.is_given_less or not view.has_fixed_items)
         is_constant = view.work.is_constant() and not varies and not view.has_drawn_machines()
         is_known = is_constant and _is_known(view)
-        constant_s = _constant_s(_Stage(view), view.work.mean()) if is_known else None
+        constant_s = _constant_s(EmptyStage(view), view.work.mean()) if is_known else None
         latencies_s.append(None if constant_s is None else constant_s - view.alone_wait_s)
     return latencies_s
 
 
-def _by_work(stages: list[_Stage], work: Law, guess: str) -> ZeroLoad:
-    """Where nothing but the work is random, latency does not decrease with it."""
-
-    def latency_s(factor: float) -> float:
-        return math.fsum(_constant_s(stage, factor) or 0.0 for stage in stages)
-
-    percentiles_s = {f"p{percent:g}": latency_s(work.percentile(percent / 100)) for percent in PERCENTS}
-    mean_s = sum(chance * latency_s(factor) for factor, chance in _points(work, 4 * MOST_POINTS))
-    return ZeroLoad(mean_s, percentiles_s, NUMERIC + guess)
+def _by_work(ways: Sequence[_Way], guess: str) -> ZeroLoad:
+    """Where nothing but the work and the class is random; of a class, latency does not decrease with the work."""
+    points = [
+        (way.constant_s(factor) or 0.0, way.share * chance)
+        for way in ways
+        for factor, chance in _points(way.work, 4 * MOST_POINTS)
+    ]
+    mean_s = sum(value * chance for value, chance in points)
+    if len(ways) > 1:
+        return ZeroLoad(mean_s, _quantiles(sorted(points)), NUMERIC + guess)
+    known = [ways[0].constant_s(ways[0].work.percentile(percent / 100)) or 0.0 for percent in PERCENTS]
+    return ZeroLoad(mean_s, _named(known), NUMERIC + guess)
 
 
 def _points(law: Law, count: int) -> list[tuple[float, float]]:
@@ -222,23 +176,29 @@ def _points(law: Law, count: int) -> list[tuple[float, float]]:
     return [(law.percentile((a + b) / 2), b - a) for a, b in pairwise(edges.tolist())]
 
 
-def _percentile(stages: list[_Stage], work: Law, points: list[tuple[float, float]], p: float) -> float:
+def _percentile(ways: Sequence[_Way], points: Sequence[list[tuple[float, float]]], p: float) -> float:
     """On a grid that ends where the percentile is certain to have been reached.
 
     What lies beyond the grid does not touch the distribution below its end.
     """
-    parts = len(stages) + 1
-    factor = points[0][0] if len(points) == 1 else work.percentile(1 - (1 - p) / parts)
-    span_s = math.fsum(_exceeded_with(stage, factor, (1 - p) / parts) for stage in stages)
+    span_s = 0.0
+    for way, own in zip(ways, points, strict=True):
+        beyond = (1 - p) / (len(way.stages) + 1)
+        factor = own[0][0] if len(own) == 1 else way.work.percentile(1 - beyond)
+        span_s = max(span_s, math.fsum(_exceeded_with(stage, factor, beyond) for stage in way.stages))
     step_s = 1.001 * span_s / CELLS + 1e-12
     mass = np.zeros(CELLS)
-    for value, chance in points:
-        mass += chance * _funnel(stages, value, step_s)
+    for way, own in zip(ways, points, strict=True):
+        for value, chance in own:
+            mass += way.share * chance * _funnel(way.stages, value, step_s)
     return float(min(int(np.searchsorted(np.cumsum(mass), p)), CELLS - 1) * step_s)
 
 
-def _mean_s(stage: _Stage, work: float) -> float:
+def _mean_s(stage: EmptyStage, work: float) -> float:
     """Mean latency of a stage given the work factor: the integral of the chance of being later."""
+    constant_s = _constant_s(stage, work)
+    if constant_s is not None:
+        return constant_s
     is_closed = stage.response.is_constant()
     stretches = STRETCHES if is_closed else CONVOLVED_STRETCHES
     ends = [0.0, *(_exceeded_with(stage, work, chance) for chance in stretches)]
@@ -255,7 +215,7 @@ def _mean_s(stage: _Stage, work: float) -> float:
     return total + stage.merge_s
 
 
-def _constant_s(stage: _Stage, work: float) -> float | None:
+def _constant_s(stage: EmptyStage, work: float) -> float | None:
     """Zero-load latency of a stage in which nothing is random but the work, given its factor; else None."""
     response = stage.response
     if not all(spread.is_constant() for spread in stage.spreads) or not response.is_constant():
@@ -268,16 +228,7 @@ def _constant_s(stage: _Stage, work: float) -> float | None:
     return latest_s + response.mean() + stage.merge_s
 
 
-def _lumped(curves: list[_Curve]) -> _Curve:
-    """Tasks that differ little, as so many of their mean."""
-    count = sum(curve.count for curve in curves)
-    offset_s = sum(curve.count * curve.offset_s for curve in curves) / count
-    shift_s = sum(curve.count * curve.shift_s * float(np.mean(curve.factors)) for curve in curves) / count
-    alone_s = sum(curve.count * curve.alone_s * float(np.mean(curve.factors)) for curve in curves) / count
-    return _Curve(curves[0].spread, count, offset_s, shift_s, alone_s, (1.0,))
-
-
-def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
+def _exceeded_with(stage: EmptyStage, work: float, chance: float) -> float:
     """A duration that the latency of the stage, merge aside, exceeds with at most this chance."""
     curves = stage.curves(work)
     response = stage.response
@@ -287,7 +238,7 @@ def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
     return served + response.percentile(upper)
 
 
-def _funnel(stages: list[_Stage], work: float, step_s: float) -> F8:
+def _funnel(stages: list[EmptyStage], work: float, step_s: float) -> F8:
     """Mass of the latency on the grid, given the work factor; what lies beyond the grid is left out."""
     total = np.zeros(CELLS)
     total[0] = 1.0
@@ -298,7 +249,7 @@ def _funnel(stages: list[_Stage], work: float, step_s: float) -> F8:
     return total
 
 
-def _maximum_cdf(stage: _Stage, work: float, step_s: float) -> F8:
+def _maximum_cdf(stage: EmptyStage, work: float, step_s: float) -> F8:
     """P(all answers are there) at the upper edge of each cell; cell k stands for k x step."""
     edges: F8 = (np.arange(CELLS, dtype=np.float64) + 0.5) * step_s
     if stage.response.is_constant():
@@ -312,7 +263,7 @@ def _maximum_cdf(stage: _Stage, work: float, step_s: float) -> F8:
     return np.asarray(np.exp(log_cdf))
 
 
-def _closed_cdf(stage: _Stage, work: float, instants: F8) -> F8:
+def _closed_cdf(stage: EmptyStage, work: float, instants: F8) -> F8:
     """P(all answers are there) where the response latency is constant."""
     left = instants - stage.response.mean()
     log_cdf = np.zeros(len(instants))
@@ -322,7 +273,7 @@ def _closed_cdf(stage: _Stage, work: float, instants: F8) -> F8:
     return np.asarray(np.exp(log_cdf))
 
 
-def _served_cdf(curve: _Curve, instants: F8) -> F8:
+def _served_cdf(curve: Curve, instants: F8) -> F8:
     """P(finished by an instant) of one task sent at 0; the replica is any, with equal chances."""
     left = instants - curve.offset_s
     spread = curve.spread

@@ -480,6 +480,61 @@ def classes_are_mixed_on_paper() -> None:
             assert found is not None and np.allclose(found, exact), f"{found} in place of {exact}"
 
 
+def who_comes_is_mixed_in_an_empty_system() -> None:
+    """unit/test_class_candidates.py: an empty system is met by each class with what it brings, by its own luck."""
+    from simulator.core.classes import QueryClass, with_classes
+    from simulator.theory.zero_load import zero_load
+
+    brings = [Law.none(), Law.constant(100.0)]
+    part = StageParts(candidates=Law.constant(1e3), by_class=brings, knots=[(0.0, 0.0, 1e4)])
+    known = [QueryClass(share=1.0), QueryClass(share=3.0)]
+    found = zero_load(with_classes(_plan([part]), known))
+    with law("T6"):
+        assert found is not None and abs(found.mean_s - (0.25 * 0.01 + 0.75 * 0.001)) < 1e-9, f"{found} of constants"
+        assert (found.percentiles_s["p50"], found.percentiles_s["p90"]) == (0.001, 0.01), f"{found} of constants"
+    random = dataclasses.replace(part, task=Law.exponential(1.0))
+    found = zero_load(with_classes(_plan([random]), known))
+    p90_s = next(t for t in np.linspace(0.0, 0.05, 500_001) if _beyond(t) <= 0.1)
+    with law("T6"):
+        assert found is not None and abs(found.percentiles_s["p90"] / p90_s - 1) < 2e-3, f"{found}, p90 {p90_s:.6g} s"
+        assert abs(found.mean_s / (0.25 * 0.01 + 0.75 * 0.001) - 1) < 1e-4, f"{found} of exponentials"
+
+
+def _beyond(t: float) -> float:
+    """Chance that one of both is later than t s."""
+    return 0.25 * math.exp(-t / 0.01) + 0.75 * math.exp(-t / 0.001)
+
+
+def sources_have_what_no_other_can_give() -> None:
+    """test_sources.py: of six answers five are waited for, and so one of two slow ones, and three of four fast ones."""
+    from simulator.core.plan import CANCEL_QUEUED
+    from simulator.core.sources import SourceParts
+    from simulator.theory import estimate, source_demands
+
+    slow = SourceParts(candidates=Law.constant(1.0), time=Law.constant(4e6), share=[0.5] * 2)
+    fast = SourceParts(candidates=Law.constant(1.0), time=Law.constant(1e6), share=[0.25] * 4)
+    plan = _plan([StageParts(share=[1 / 6] * 6, sources=[slow, fast], wait_for=5, cancels=CANCEL_QUEUED)])
+    with law("T6"):
+        demands = source_demands(plan, 0)
+        assert np.allclose(demands, [(0.1, 0.1), (0.0375, 0.0375)]), f"{demands} of sources"
+        seen = estimate(plan).utilisation
+        assert abs(seen - 0.1) < 1e-12, f"{seen} of the busiest"
+
+
+def ties_are_divided() -> None:
+    """test_sources.py: where the last answers of two sources come at one instant, each closed half of the stage."""
+    from simulator.core.sources import SourceParts
+    from simulator.stats.fleets import figures_of_sources
+
+    same = SourceParts(candidates=Law.constant(1.0), time=Law.constant(2e6))
+    plan = _plan([StageParts(share=[0.5, 0.5], sources=[same, same])])
+    pool = Pool([reference.simulate(plan)] * 2)
+    said = figures_of_sources(pool, stage_views(plan)[0], lambda series, percentiles: Interval(None), [])
+    with law("T11"):
+        ratios = [one["critical_ratio"]["value"] for one in said or ()]
+        assert ratios == [0.5, 0.5], f"last answers {ratios}"
+
+
 def causes_are_told_apart() -> None:
     """unit/test_causes.py: each task's parts by hand; their shares; and what laws say of them before it."""
     from simulator.core import draws

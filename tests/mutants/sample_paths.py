@@ -655,7 +655,13 @@ BATCHED = plans(stages=1, shards=1, workers=1, batches=st.integers(2, 4), afters
 
 
 #: Stages whose shards are those of several sources.
-SOURCED = plans_of_all(most_stages=2, shards=3, sources=True) | plans(stages=1, shards=6, sources=True, **PLAIN)
+OF_SOURCES = {"sources": True, "classes": False, "deadlines": False}
+SOURCED = (
+    plans_of_all(most_stages=2, shards=3, **OF_SOURCES)
+    | plans(stages=1, shards=6, **OF_SOURCES, **PLAIN)
+    | plans(stages=1, shards=3, hedges=True, **OF_SOURCES)
+    | plans(stages=1, shards=2, batches=3, hedges=False, **OF_SOURCES)
+)
 
 
 def sources_agree() -> None:
@@ -670,7 +676,7 @@ def sources_hold() -> None:
 
 def sources_walk() -> None:
     """test_engine.py: the walk agrees, where a stage has several sources."""
-    walk_as_on(SOURCED)
+    walk_as_on(SOURCED, 400)
 
 
 #: Whose stages close with all of their answers.

@@ -1174,8 +1174,8 @@ STATISTICS = (
         "paper forgets the slowest shard's neighbour stage",
         "T6",
         "theory/zero_load.py",
-        "total = math.fsum(value for value in constants if value is not None)",
-        "total = max(value for value in constants if value is not None)",
+        "return math.fsum(known) if len(known) == len(each) else None",
+        "return max(known) if len(known) == len(each) else None",
         "figures.empty_systems_are_as_paper_says",
     ),
 )
@@ -3893,7 +3893,7 @@ SEVERAL = (
     Mutant(
         "on paper all sources have the spread of the first",
         "T6",
-        "theory/zero_load.py",
+        "theory/empty_stage.py",
         "each = zip(own, self.spreads, strict=True)",
         "each = zip(own, self.spreads[:1] * len(own), strict=True)",
         "figures.unlike_sources_are_as_paper_says",
@@ -4046,6 +4046,58 @@ DEADLINES = (
     ),
 )
 
+WITHDRAWN, EMPTY = "figures.sources_have_what_no_other_can_give", "figures.who_comes_is_mixed_in_an_empty_system"
+MENDED = (
+    Mutant(
+        "a source needs no answer where the others could give all but one",
+        "T6",
+        "theory/withdrawn.py",
+        "stage.wait_for - (stage.shards - fleet.shards))",
+        "stage.wait_for - (stage.shards - fleet.shards) - 1)",
+        WITHDRAWN,
+    ),
+    Mutant(
+        "the work of a stage that withdraws is spread evenly over its sources",
+        "T6",
+        "theory/withdrawn.py",
+        "used[here] = rate_per_s * max(level, own / count)",
+        "used[here] = rate_per_s * whole_s / sum(workers)",
+        WITHDRAWN,
+    ),
+    Mutant(
+        "an empty system is met by the first class alone",
+        "T6",
+        "theory/zero_load.py",
+        "kinds = by_class(plan, views)",
+        "kinds = [by_class(plan, views)[0]._replace(share=1.0)]",
+        EMPTY,
+    ),
+    Mutant(
+        "classes are as likely as each other in an empty system",
+        "T6",
+        "theory/zero_load.py",
+        "mass += way.share * chance",
+        "mass += chance / len(ways)",
+        EMPTY,
+    ),
+    Mutant(
+        "the mean of a class in an empty system counts as often as any other",
+        "T6",
+        "theory/zero_load.py",
+        "        way.share * chance * sum(",
+        "        chance / len(ways) * sum(",
+        EMPTY,
+    ),
+    Mutant(
+        "the later of two sources with one last instant has all of it",
+        "T11",
+        "stats/fleets.py",
+        "are_last[place] / np.maximum(1, are_last.sum(axis=0))",
+        "are_last[place] & ~are_last[place + 1 :].any(axis=0)",
+        "figures.ties_are_divided",
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -4086,6 +4138,7 @@ TABLES = (
     *SEVERAL,
     *BROUGHT,
     *DEADLINES,
+    *MENDED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

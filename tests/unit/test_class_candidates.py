@@ -22,6 +22,7 @@ from simulator.planning.knobs import knobs_of
 from simulator.running.memory import needed
 from simulator.scenario.classes import handed
 from simulator.testing import plans as drawn_plans
+from simulator.theory import zero_load
 from simulator.theory.funnel import stages_of
 
 NOTHING, TWO = Law.none(), [QueryClass(share=1.0), QueryClass(share=3.0)]
@@ -212,6 +213,29 @@ def test_a_priority_is_known_of_classes_whose_items_differ():
     assert every_way(plan).task_table.start_ns.tolist() == [0, 54, 40, 47]
 
 
+def test_an_empty_system_is_met_by_each_class_with_what_it_brings():
+    part = StageParts(candidates=Law.constant(40.0), by_class=[NOTHING, Law.constant(7.0)], knots=LINE)
+    found = zero_load(plan_of(part))
+    assert found.kind == "exact" and found.mean_s == pytest.approx((40 + 3 * 7) / 4 * 1e-9)
+    assert found.percentiles_s == pytest.approx({"p50": 7e-9, "p90": 4e-8, "p95": 4e-8, "p99": 4e-8, "p99.9": 4e-8})
+
+
+@pytest.mark.parametrize("has_work", [False, True], ids=["alike", "by class"])
+def test_an_empty_system_with_luck_is_that_of_the_run_of_a_class_mixed(has_work):
+    """A seldom load: nobody waits. The law is a mixture of those of both classes."""
+    work = {"work": {"kind": "uniform", "low": 0.5, "high": 1.5}} if has_work else {}
+    stage = {**SEARCH, "variability": {"task": {"kind": "lognormal", "cv": 1}}}
+    load = {"rate": "0.001/s", "classes": [{"name": "paid", "share": 1}, {**FREE, "candidates": 100, **work}]}
+    found = scenario(FREE, load=load, stages=[stage, RANK], run={"queries": 40_000, "replications": 4, "seed": 3})
+    empty = zero_load(Plans.of(found).outline(rate_per_s=1.0))
+    said = simulate(found).to_dict()["latency_s"]
+    assert empty.kind == "numeric"
+    for name in ("p50", "p90", "p99"):
+        seen = said[name]
+        assert seen["low"] <= empty.percentiles_s[name] <= seen["high"]
+    assert said["mean"]["low"] <= empty.mean_s <= said["mean"]["high"]
+
+
 def test_fewer_candidates_of_a_class_are_a_knob_and_cost_memory():
     knobs = {knob.name: knob for knob in knobs_of(scenario(FREE))}
     assert knobs["load: free: candidates"].sets == (("load.classes.free.candidates", "360"),)
@@ -219,3 +243,6 @@ def test_fewer_candidates_of_a_class_are_a_knob_and_cost_memory():
     silent = {key: said for key, said in FREE.items() if key != "candidates"}
     plain, own = (needed(Plans.of(one), "compiled", 1, 1).bytes for one in (scenario(silent), scenario(FREE)))
     assert plain < own, "candidates are kept of every query"
+    late, served = {**silent, "deadline": "1s"}, {**silent, "deadline": "1s", "late": "served"}
+    dropped, all_of = (needed(Plans.of(scenario(one)), "compiled", 1, 1).bytes for one in (late, served))
+    assert all_of == plain < dropped, "and who is dropped, where some are"

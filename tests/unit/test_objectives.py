@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from conftest import long_run, slow
 from simulator import capacity, scenario_from_text, simulate, size
 from simulator.base.nearest import nearest
 from simulator.documents.schemas import schema_of
+from simulator.planning.probe import Prober
+from simulator.report.capacity import capacity_table
 from simulator.scenario import parse_objective
 from simulator.scenario.not_modelled import NOT_MODELLED
 from simulator.scenario.schema import json_schema
@@ -125,8 +128,15 @@ def test_a_run_a_sizing_and_a_capacity_judge_them_alike():
     at = capacity(two, tolerance=0.2)
     assert at.binding == "stage.a.hottest < 95%"
     assert at.per_s.value == pytest.approx(6 * 0.95 / 0.9, rel=0.1)
-    poor = capacity(two, slos=["stage.a.hottest < 50%", "cost < 5 USD/h"], tolerance=0.5)
+
+
+def test_a_fleet_that_is_too_dear_is_too_dear_before_anybody_comes():
+    two = scenario_from_text(SCENARIO, sets=["stages.a.replicas=2"])
+    with mock.patch.object(Prober, "look", side_effect=AssertionError("something was simulated")):
+        poor = capacity(two, slos=["stage.a.hottest < 50%", "cost < 5 USD/h"], tolerance=0.5)
     assert (poor.verdict, poor.reason) == ("unreachable", "cost < 5 USD/h is missed whatever the load")
+    assert (poor.binding, poor.exit_code, poor.queries) == ("cost < 5 USD/h", 99, 0)
+    assert "capacity within cost < 5 USD/h: none" in capacity_table(poor.to_dict())
 
 
 def test_no_key_of_a_scenario_is_said_to_be_missing():

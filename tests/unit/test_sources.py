@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from walk import Walk
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
+from simulator import estimate as estimate_scenario
 from simulator.core.assemble import ONE, StageParts, assemble
 from simulator.core.features import Feature, features_of
 from simulator.core.laws import Law
-from simulator.core.plan import Plan
+from simulator.core.plan import CANCEL_QUEUED, CANCEL_RUNNING, Plan
 from simulator.core.sources import SourceParts
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import COLUMNS, same_trace
@@ -24,11 +25,15 @@ from simulator.planner.plans import Plans, make_plan
 from simulator.planning.knobs import knobs_of
 from simulator.planning.spare import bereft, heaviest
 from simulator.scenario import optional
+from simulator.scenario.classes import items_by_fleet
 from simulator.scenario.machines import heaviest_machine
 from simulator.stats.task_parts import CONTENTION, OWN, task_parts
 from simulator.testing.checks.derive import parts_of
 from simulator.testing.strategies.plans import plans
 from simulator.theory import estimate, source_demands, zero_load
+from simulator.theory.estimate import own_utilisation_of
+from simulator.theory.funnel import stages_of
+from simulator.theory.withdrawn import places_of
 from simulator.verification.families import EMPTY_UNIT_S, parsed
 from simulator.verification.table import systems
 
@@ -214,6 +219,48 @@ def test_a_wait_is_that_of_mg1_at_each_shard_of_its_source():
     assert demands == [pytest.approx((0.2, 0.2)), pytest.approx((0.5, 0.5))]
 
 
+def raced(wait_for: int, **more) -> Plan:
+    """Two shards of 2 ms and four of 1 ms, of which some answers are waited for and the rest are withdrawn."""
+    two = constant(2e6, share=[0.5] * 2), constant(1e6, share=[0.25] * 4)
+    part = of(*two, wait_for=wait_for, cancels=CANCEL_QUEUED, **more)
+    return assemble([part], NOW, rate_per_s=100.0)
+
+
+def test_a_source_has_at_least_the_answers_that_no_other_can_give():
+    """Of six answers five are waited for: one of the two slow ones at least, and three of the four fast ones."""
+    assert source_demands(raced(5), 0) == [pytest.approx((0.1, 0.1)), pytest.approx((0.075, 0.075))]
+    assert source_demands(raced(4), 0) == [(0.0, 0.0), pytest.approx((0.05, 0.05))]
+    said = estimate(raced(5))
+    assert [one.demand for one in said.stages[0].sources] == source_demands(raced(5), 0)
+    assert said.bottleneck.shard in (0, 1) and said.utilisation == pytest.approx(0.1)
+    assert said.saturation_per_s == pytest.approx(1000.0)
+
+
+def test_what_may_be_at_any_source_is_where_it_hurts_least():
+    """Of the four shortest answers, 4 ms in all, two are fast in any case; the others fill up all six alike."""
+    used = own_utilisation_of(stages_of(raced(4))[0], 100.0)
+    assert used.sum() == pytest.approx(0.4) and used.ravel().tolist() == pytest.approx([0.4 / 6] * 6)
+    used = own_utilisation_of(stages_of(raced(5))[0], 100.0)
+    assert used.ravel().tolist() == pytest.approx([0.1] * 2 + [0.1] * 4), "6 ms, of which 2 ms are a slow one's"
+
+
+@pytest.mark.parametrize("wait_for", [2, 4, 5])
+def test_no_run_has_less_work_than_a_source_needs_at_least(wait_for):
+    """Random times, queues, and tasks that are stopped while they run: at 60 % of what the slow ones can do alone."""
+    slow, fast = Law.exponential(2e6), Law.exponential(1e6)
+    two = (
+        SourceParts(candidates=ONE, time=slow, share=[0.5] * 2),
+        SourceParts(candidates=ONE, time=fast, share=[0.25] * 4),
+    )
+    arrivals_ns = np.cumsum(np.random.default_rng(7).exponential(1e9 / 300.0, 4000)).astype(np.int64)
+    part = of(*two, wait_for=wait_for, cancels=CANCEL_RUNNING)
+    plan = assemble([part], arrivals_ns, rate_per_s=300.0)
+    trace = compiled.simulate(plan)
+    used = trace.window_busy_ns / (trace.window_end_ns - trace.window_begin_ns)
+    for (mean, most), here in zip(source_demands(plan, 0), places_of(stages_of(plan)[0]), strict=True):
+        assert used[here].mean() >= 0.95 * mean and used[here].max() >= 0.95 * most
+
+
 def test_constant_sources_in_a_row_are_one_queue_of_the_slowest():
     found = estimate(assemble([of(constant(2e6), constant(5e6))], NOW, rate_per_s=100.0))
     exact = {one.statistic: one.value_s for one in found.predictions if one.kind == "exact"}
@@ -345,6 +392,37 @@ def test_a_run_says_of_each_source_what_its_trace_shows():
     is_last = np.concatenate([trace.critical_shard[0, trace.first_measured :] >= 3 for trace in result.traces.values()])
     assert said[1]["critical_ratio"]["value"] == pytest.approx(is_last.mean())
     assert [one["demand"]["mean"] for one in said] == pytest.approx([40 * 1e-3 / 2, 40 * 5e-3 / 2], rel=0.5)
+
+
+def test_sources_whose_last_answers_come_at_one_instant_have_a_part_each():
+    same = {"candidates": 100, "model": {"kind": "tree", "per_item": "1us"}, "shards": 2}
+    sources = [{"name": "a", **same}, {"name": "b", **same}, {"name": "c", **same, "candidates": 10}]
+    said = simulate(fleets(sources=sources)).to_dict()["stages"][0]["sources"]
+    assert [one["critical_ratio"]["value"] for one in said] == [0.5, 0.5, 0.0]
+
+
+def test_items_of_a_source_are_those_of_the_classes_that_ask_it():
+    classes = [
+        {"name": "long", "share": 1, "candidates": {"retrieval.keyword": 9000}},
+        {"name": "short", "share": 3},
+    ]
+    scenario = scenario_from_dict({**FLEETS, "load": {"rate": "40/s", "classes": classes}})
+    items = items_by_fleet(scenario.load.of_classes, scenario.stages)
+    assert items[0] == [pytest.approx(0.25 * 3000 + 0.75 * 1000), 500.0] and len(items[1]) == 1
+    said = estimate_scenario(scenario).to_dict()["stages"][0]["sources"]
+    assert [one["items_per_shard"] for one in said] == pytest.approx(items[0])
+
+
+def test_what_is_not_priced_is_named():
+    sources = [{key: said for key, said in one.items() if key != "hardware"} for one in FLEETS["stages"][0]["sources"]]
+    with pytest.raises(ScenarioError, match=r"cost is not known: source 'keyword' of stage 'retrieval' is not priced"):
+        fleets_with(sources, slos=["cost < 9 USD/h"])
+
+
+def fleets_with(sources, **said):
+    """The scenario with other sources, and keys of its own."""
+    first, second = FLEETS["stages"]
+    return scenario_from_dict({**FLEETS, "stages": [{**first, "sources": sources}, second], **said})
 
 
 def test_a_stage_with_one_source_says_what_the_plain_stage_does():
