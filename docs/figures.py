@@ -1,5 +1,6 @@
 """Draw the figures of the pages anew, from committed scenarios, by the commands that the pages name."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PLAN = ROOT / "docs" / "tutorial" / "capacity-plan.md"
+DRAW = ROOT / "docs" / "how-to" / "draw-a-figure.md"
 
 
 def main() -> int:
@@ -22,6 +24,11 @@ def main() -> int:
             "sweep order/01_recommendation.yaml --param load.rate=auto -o order/load",
         ):
             subprocess.run([sys.executable, "-m", "simulator", *line.split()], cwd=folder, check=True)
+        for line in DRAW.read_text().splitlines():  # as the page says
+            if line.startswith("$ shardsim plot ") and line.endswith(".png"):
+                args = shlex.split(line.removeprefix("$ shardsim "))
+                subprocess.run([sys.executable, "-m", "simulator", *args], cwd=folder, check=True)
+                shutil.copy(folder / args[-1], ROOT / "docs" / args[-1])
         shutil.copy(folder / "sensitivity.png", ROOT / "docs" / "sensitivity.png")
         [drawn] = sorted((folder / "order" / "load").glob("*.png"))[:1]
         shutil.copy(drawn, ROOT / "docs" / "hockey_stick.png")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.planning.stress_result import Stress
     from simulator.planning.sweep import Sweep, sweep
     from simulator.report.exports import export
+    from simulator.report.plots import plot
     from simulator.running.doctor import Examination, examine
     from simulator.running.execution import Execution
     from simulator.running.paper import PaperEstimate, Validation, estimate, validate
@@ -58,6 +59,7 @@ _HOMES = {
     "planning.stress_result": "Stress",
     "planning.sweep": "Sweep sweep",
     "report.exports": "export",
+    "report.plots": "plot",
     "running.doctor": "Examination examine",
     "running.execution": "Execution",
     "running.paper": "PaperEstimate Validation estimate validate",
@@ -111,6 +113,7 @@ __all__ = [
     "explain",
     "export",
     "load_scenario",
+    "plot",
     "portrait",
     "scenario_from_dict",
     "scenario_from_text",

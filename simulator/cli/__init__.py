@@ -21,6 +21,7 @@ COMMANDS = {
     "stress": "Disturb a running system: does it recover, and when?",
     "sweep": "Simulate a scenario at all combinations of some values; a kill loses nothing.",
     "compare": "Two scenarios or runs beside each other, on the same luck.",
+    "plot": "A figure by name: percentiles, timeline, blame, hockey stick, what is measured, ...",
     "export": "Queries one by one, or all of them, in the formats of other programs.",
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
     "load": "Show what a load is: rate, bursts, a figure.",

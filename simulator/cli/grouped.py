@@ -37,6 +37,7 @@ EXAMPLES = {
     "stress": "shardsim stress scenarios/recommendation.yaml --trigger 'load x3 for 2s'",
     "sweep": "shardsim sweep scenarios/how_many_shards.yaml --param load.rate=auto -o shards",
     "compare": "shardsim compare scenarios/mm1.yaml --set-b load.rate=0.7/s --max-regression p99=5%",
+    "plot": "shardsim plot scenarios/recommendation.yaml timeline -o timeline.svg",
     "export": "shardsim export scenarios/paper_funnel.yaml --queries 300 --to perfetto -o slowest.json",
     "estimate": "shardsim estimate scenarios/recommendation.yaml",
     "load": "shardsim load scenarios/a_day.yaml -o day.png",

@@ -89,7 +89,7 @@ def export(
     elif to in _STORED:
         write_stored(of, to, path)
     else:
-        write_result(_again(of, execution), to, path)
+        write_result(again(of, execution), to, path)
 
 
 def refuse_missing(to: str) -> None:
@@ -110,15 +110,15 @@ def _spans(of: Scenario | Side, numbers: Mapping[str, int], execution: Here) -> 
     if number not in of.traces:
         there = f"the run has {len(of.traces)}, from 0 on"
         raise errors.ArgumentError(f"replication is {number}: {there}")
-    seen = spans.spans(_scenario_of(of), **numbers, **execution)
+    seen = spans.spans(scenario_of(of), **numbers, **execution)
     if not spans.same_queries(seen.trace, of.traces[number]):
         raise _other(of)
     return seen
 
 
-def _again(side: Side, execution: Here) -> Result:
+def again(side: Side, execution: Here) -> Result:
     """A run once more, with all that its files do not hold; the same, or refused."""
-    result = run.simulate(_scenario_of(side), **execution)
+    result = run.simulate(scenario_of(side), **execution)
     if result.interrupted:
         raise KeyboardInterrupt
     if any(not spans.same_queries(result.traces[number], stored) for number, stored in side.traces.items()):
@@ -126,7 +126,7 @@ def _again(side: Side, execution: Here) -> Result:
     return result
 
 
-def _scenario_of(side: Side) -> Scenario:
+def scenario_of(side: Side) -> Scenario:
     """The scenario of a run, as it was resolved, with as many replications."""
     resolved: dict[str, Any] = dict(side.document["provenance"]["resolved"])
     lasting = {key: value for key, value in resolved["run"].items() if key != "precision"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.core.plan import F8
+from simulator.stats.durations import latency_of
 from simulator.stats.figures import S_PER_NS
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class Later:
     spans: bool  #: whether latencies differ by enough for a logarithmic axis
 
 
-def later_shares(result: Result) -> Later | None:
-    """Shares over all replications; None if no query was completed."""
-    series = result.summary.pool.latency(None)
+def later_shares(result: Result, stage: int | None = None) -> Later | None:
+    """Shares over all replications, of a stage or of whole queries; None if no query was completed."""
+    series = result.summary.pool.latency(stage)
     known = series.values[series.finite]
     least, most = float(known.min(initial=np.inf)), float(known.max(initial=0.0))
     if not most > 0:
@@ -77,8 +78,8 @@ def over_time(trace: Trace) -> OverTime | None:
         return None
     edges: F8 = np.linspace(0.0, span_s, windows + 1)
     counts = np.histogram(arrival_s, edges)[0]
-    latency = (trace.completion_ns - trace.arrival_ns) * S_PER_NS
-    is_known = trace.completion_ns >= 0
+    latency = np.asarray(latency_of(None)(trace, slice(0, len(trace.arrival_ns))), dtype=np.float64) * S_PER_NS
+    is_known = np.isfinite(latency)
     window = np.clip(np.searchsorted(edges, arrival_s, side="right") - 1, 0, windows - 1)
     parts_of = [latency[is_known & (window == at)] for at in range(windows)]
     mean = np.array([float(np.mean(some)) if len(some) else np.nan for some in parts_of])

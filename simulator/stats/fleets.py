@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import sources
+from simulator.core.plan import F8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents.sources import Source
-from simulator.stats import durations
+from simulator.stats import durations, scaled
 from simulator.stats.means import ratio_interval
 from simulator.theory import source_demands
 
@@ -51,6 +52,19 @@ def figures_of_sources(pool: Any, stage: StageView, figure: Any, percentiles: Se
             }
         )
     return found
+
+
+def replicas_used(pool: Any, stage: StageView) -> F8:
+    """(shards, replicas) utilisation of each over all replications, by all who run there; NaN of those that are gone.
+
+    ``pool``: of figures.
+    """
+    offered_s = float(pool.windows_s().sum()) * stage.workers_in_all
+    if not offered_s > 0:
+        return np.full((stage.shards, stage.replicas), np.nan)
+    busy_s = np.array([scaled.busy_ns(trace, stage) for trace in pool.traces]).sum(axis=0) * S_PER_NS
+    used: F8 = (busy_s / offered_s).reshape(stage.shards, stage.replicas)
+    return np.where(stage.is_left, used, np.nan)
 
 
 def _latency(stage: int, row: int) -> durations.Column:

@@ -126,3 +126,24 @@ def a_guest_follows_its_query() -> None:
     scenario = scenario_from_dict({**BASE, "stages": [SERVER, guest]})
     with law("S22"):
         assert scenario.stages[1].routing.policy == "same", scenario.stages[1].routing.policy
+
+
+def a_timeline_shows_who_is_there() -> None:
+    """test_plot.py: nobody stays beyond its deadline, and marks stand where the scenario has them."""
+    from simulator import scenario_from_dict, simulate
+    from simulator.report.page.of_traces import timeline
+
+    load = {"rate": "300/s", "classes": [{"name": "all", "share": 1, "deadline": "30ms"}]}
+    stage = {**SERVER, "outages": [{"from": "100ms", "until": "200ms"}]}
+    result = simulate(scenario_from_dict({**BASE, "load": load, "stages": [stage]}), engine="reference")
+    trace = result.traces[0]
+    of = [{one["name"]: one["columns"] for one in chart["series"]} for chart in timeline(result)]
+    with law("T8"):
+        for at_s, seen in zip(of[1]["in the system"]["x"], of[1]["in the system"]["y"], strict=True):
+            at = trace.arrival_ns[0] + round(at_s * 1e9)
+            there = (trace.arrival_ns <= at) & (trace.ended_ns(slice(0, len(trace.arrival_ns))) > at)
+            assert seen == there.sum(), f"{seen} under way, not {there.sum()}"
+        late_s = max(value for value in of[2]["p95"]["y"] if value is not None)
+        assert late_s <= 0.03, f"a latency of {late_s} s beyond the deadline"
+        begins = (trace.window_begin_ns - trace.arrival_ns[0]) * 1e-9 + 0.1
+        assert abs(of[0]["outage in server"]["low"][0] - begins) < 1e-9, "the outage is drawn elsewhere"

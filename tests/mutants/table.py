@@ -4098,6 +4098,34 @@ MENDED = (
     ),
 )
 
+TIMELINE, DRAWN = "said.a_timeline_shows_who_is_there", "report/page/of_traces.py"
+FIGURES = (
+    Mutant(
+        "who has no answer is under way for ever",
+        "T8",
+        DRAWN,
+        "_there(trace.arrival_ns, trace.ended_ns(every), at_ns)",
+        "_there(trace.arrival_ns, trace.completion_ns, at_ns)",
+        TIMELINE,
+    ),
+    Mutant(
+        "a late answer has a latency in the figure",
+        "T8",
+        DRAWN,
+        "latency_of(None)(trace, slice(0, len(trace.arrival_ns)))",
+        "trace.completion_ns - trace.arrival_ns",
+        TIMELINE,
+    ),
+    Mutant(
+        "what is planned is drawn from the first arrival on",
+        "T8",
+        DRAWN,
+        "zero_s = trace.window_begin_ns * S_PER_NS - begin_s",
+        "zero_s = 0.0",
+        TIMELINE,
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -4139,6 +4167,7 @@ TABLES = (
     *BROUGHT,
     *DEADLINES,
     *MENDED,
+    *FIGURES,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

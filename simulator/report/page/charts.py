@@ -53,6 +53,7 @@ class Chart(TypedDict):
     y: Scale
     right: NotRequired[Scale]
     series: list[Series]
+    square: NotRequired[bool]  #: about as high as wide, for one thing against another of its kind
     rows: NotRequired[int]  #: of names on the vertical axis: it is as high as these need
 
 

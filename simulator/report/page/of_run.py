@@ -20,22 +20,26 @@ _VERDICTS = {True: charts.INK, False: charts.BAD, None: charts.QUIET}
 def figures(result: Result, document: run.Run) -> Iterator[charts.Chart]:
     """All of them that there are."""
     trace = result.traces[min(result.traces)]
-    later = run_curves.later_shares(result)
-    if later is not None:
-        yield _spectrum(document, later, result)
+    yield from spectrum(result, document)
+    yield from by_stage(document)
     if document["stages"]:
-        yield _by_stage(document)
         yield _busy(document)
     seen = run_curves.over_time(trace)
     if seen is not None:
         yield _over_time(seen)
-    stairs = run_curves.staircases(trace) if trace.provided.shape[1] else []
-    if stairs:
-        yield _replicas(stairs, [stage["name"] for stage in document["stages"]])
+    yield from replicas(result)
 
 
-def _spectrum(document: run.Run, later: run_curves.Later, result: Result) -> charts.Chart:
-    """Latency by percentile, with its interval, the percentiles of the table, and the objectives' bounds."""
+def spectrum(result: Result, document: run.Run, stage: int | None = None) -> Iterator[charts.Chart]:
+    """Latency by percentile, with its interval, the percentiles of the table, and the objectives' bounds.
+
+    ``stage``: whose latency; None: of whole queries. Nothing where no query was completed.
+    """
+    later = run_curves.later_shares(result, stage)
+    if later is None:
+        return
+    name_of = None if stage is None else result.scenario.stages[stage].name
+    latency = document["latency_s"] if stage is None else document["stages"][stage]["latency_s"]
     at, value = later.latency_s.tolist(), later.value.tolist()
     ends = zip(later.low.tolist(), later.high.tolist(), strict=True)
     said = [
@@ -47,10 +51,11 @@ def _spectrum(document: run.Run, later: run_curves.Later, result: Result) -> cha
     series = [
         charts.across("95 % interval of the share", "c1", at, later.low.tolist(), later.high.tolist()),
         charts.line(name, "c1", value, at, said),
-        *_percentiles(document["latency_s"], "percentiles, 95 % interval", "c2"),
+        *_percentiles(latency, "percentiles, 95 % interval", "c2"),
     ]
     for verdict, objective in zip(document["slos"], result.scenario.slos, strict=True):
-        if objective.is_of_all and objective.measure in ("quantile", "share_within"):
+        mine = objective.is_of_all if name_of is None else objective.stage == name_of
+        if mine and objective.measure in ("quantile", "share_within"):
             label = f"{verdict['slo']}: {WORDS[verdict['met']]}"
             color, bound = _VERDICTS[verdict["met"]], objective.bound
             series += [
@@ -60,9 +65,8 @@ def _spectrum(document: run.Run, later: run_curves.Later, result: Result) -> cha
     x = charts.scale("percentile: share of queries that are not later", "later", log=True)
     x["ends"] = [1.0, later.floor]
     y = charts.scale("latency", "s", log=later.spans, both=True)
-    return charts.chart(
-        "Latency by percentile", x, y, series, "Where it lies above an objective's bound, it is missed."
-    )
+    of = "Latency" if name_of is None else f"Latency of {name_of}"
+    yield charts.chart(f"{of} by percentile", x, y, series, "Where it lies above an objective's bound, it is missed.")
 
 
 def _percentiles(durations: parts.Latency, name: str, color: str) -> list[charts.Series]:
@@ -87,8 +91,10 @@ def _told(figure: parts.Interval) -> Iterator[str]:
         yield f"({ends})"
 
 
-def _by_stage(document: run.Run) -> charts.Chart:
+def by_stage(document: run.Run) -> Iterator[charts.Chart]:
     """Mean and percentiles of the latency of each stage, and of the whole query."""
+    if not document["stages"]:
+        return
     every = [("whole query", document["latency_s"])]
     every += [(stage["name"], stage["latency_s"]) for stage in document["stages"]]
     of = ["mean", *parts.percentiles_of(document["latency_s"])]
@@ -105,7 +111,7 @@ def _by_stage(document: run.Run) -> charts.Chart:
             charts.points(name, color, [figure["value"] for _, _, figure in rows], [at for at, _, _ in rows], said),
         ]
     x = charts.scale("latency, 95 % interval", "s", log=True, both=True)
-    return charts.in_rows("Latency by stage", x, "", [stage for stage, _ in every], series)
+    yield charts.in_rows("Latency by stage", x, "", [stage for stage, _ in every], series)
 
 
 def _busy(document: run.Run) -> charts.Chart:
@@ -167,9 +173,12 @@ def _over_time(seen: run_curves.OverTime) -> charts.Chart:
     return {**whole, "right": charts.from_zero("latency", "s")}
 
 
-def _replicas(stairs: list[run_curves.Staircase], names: list[str]) -> charts.Chart:
-    """How many replicas of a shard serve, in the same replication."""
-    series = []
+def replicas(result: Result) -> Iterator[charts.Chart]:
+    """How many replicas of a shard serve, in the first replication, where an autoscaler says that."""
+    trace, names = result.traces[min(result.traces)], [stage.name for stage in result.scenario.stages]
+    stairs, series = run_curves.staircases(trace) if trace.provided.shape[1] else [], []
+    if not stairs:
+        return
     for color, one in zip(charts.COLORS, stairs, strict=False):
         said = [
             f"{names[one.stage]} from {format_duration(at)} on: {format_count(count)} replicas"
@@ -177,5 +186,5 @@ def _replicas(stairs: list[run_curves.Staircase], names: list[str]) -> charts.Ch
         ]
         series.append(charts.step(names[one.stage], color, one.at_s, one.serve, said))
     x, y = charts.scale("time since the first arrival", "s"), charts.from_zero("replicas of a shard", "number")
-    y["whole"] = True
-    return charts.chart("Replicas that serve", x, y, series, "The same replication.")
+    y["whole"], x["ends"] = True, [0.0, max(one.at_s[-1] for one in stairs)]
+    yield charts.chart("Replicas that serve", x, y, series, "The same replication.")

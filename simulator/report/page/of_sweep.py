@@ -32,7 +32,7 @@ def figures(document: sweep.Sweep) -> Iterator[charts.Chart]:
     here = [row for row in rows if all(row[axis.path] == rows[0][axis.path] for axis in fixed)]
     yield _lines(document, here, first, others, fixed)
     if others and len(here) > len(others[0].values) and not (first.differs or others[0].differs):
-        yield _map(document, here, others[0], first)
+        yield map_of(document, here, others[0], first)
 
 
 def _lines(
@@ -107,7 +107,7 @@ def _said(row: sweep.Row, first: Axis, name: str, label: str) -> str:
     return f"{which} at {at}: {text.duration(value)} ({ends or 'no interval'}), {row['verdict']}"
 
 
-def _map(document: sweep.Sweep, rows: Sequence[sweep.Row], down: Axis, across: Axis) -> charts.Chart:
+def map_of(document: sweep.Sweep, rows: Sequence[sweep.Row], down: Axis, across: Axis) -> charts.Chart:
     """The percentile that matters for each pair of values, by colour and in figures."""
     name = document["aim"]["percentile"]
     column = f"latency_{name}_s"
@@ -141,3 +141,48 @@ def _level(value: float, known: Sequence[float], levels: int) -> int:
     low, high = min(known), max(known)
     part = math.log(value / low) / math.log(high / low) if 0 < low < high else 0.0
     return min(levels - 1, int(part * levels))
+
+
+def front(document: sweep.Sweep) -> charts.Chart | None:
+    """The percentile that matters against what the fleet costs: joined, those that no other beats in both.
+
+    By machines where the fleet is not priced. None where no point has both.
+    """
+    name = document["aim"]["percentile"]
+    column = f"latency_{name}_s"
+    rows = [row for row in document["points"] if row["error"] is None and number(row, column) is not None]
+    is_priced = all(number(row, "usd_per_h") is not None for row in rows)
+    key, label = ("usd_per_h", "USD/h") if is_priced else ("machines", "machines")
+    known = sorted((number(row, key) or 0.0, number(row, column) or 0.0, place) for place, row in enumerate(rows))
+    best, least = [], math.inf
+    for cost, late_s, place in known:
+        if late_s < least:
+            best.append((cost, late_s, place))
+            least = late_s
+    if not best:
+        return None
+    varied = [axis.path for axis in axes_of(document["provenance"]["parameters"], rows) if len(axis.values) > 1]
+    looks = {"met": ("objectives met", charts.GOOD), "failed": ("an objective failed", charts.BAD)}
+    of: dict[tuple[str, str], list[tuple[float, float, str]]] = {}
+    whiskers: dict[tuple[str, str], list[Any]] = {}
+    for cost, late_s, place in known:
+        row = rows[place]
+        look = looks.get(str(row["slos_met"]), ("inconclusive", charts.QUIET))
+        look = look if row["slos_met"] is not None else ("points", "c1")
+        at = ", ".join(f"{path}={row[path]}" for path in varied)
+        of.setdefault(look, []).append((cost, late_s, f"{at}: {name} {format_duration(late_s)} for {cost:g} {label}"))
+        whiskers.setdefault(look, []).append((cost, number(row, f"{column}_low"), cost, number(row, f"{column}_high")))
+    series = [
+        charts.line("no other is cheaper and faster", charts.INK, *zip(*((x, y) for x, y, _ in best), strict=True))
+    ]
+    for (word, color), points in of.items():
+        series.append(charts.ends(word, color, whiskers[word, color]))
+        series.append(charts.points(word, color, *zip(*points, strict=True)))
+    tops = [", ".join(str(rows[place][path]) for path in varied) for *_, place in best]
+    named = [(cost, late_s, top) for (cost, late_s, _), top in zip(best, tops, strict=True)]
+    series.append(charts.words("which", charts.INK, named[:12]))
+    if document["aim"]["bound_s"] is not None:
+        series.append(charts.bound(f"objective: {document['aim']['slo']}", charts.INK, "y", document["aim"]["bound_s"]))
+    x, y = charts.scale(label, "number", both=True), charts.scale(f"{name}, 95 % interval", "s", log=True, both=True)
+    said = f"Beside those that are joined: {', '.join(varied)}." if varied else ""
+    return charts.chart(f"{name} against what the fleet costs", x, y, series, said)
