@@ -4098,12 +4098,12 @@ MENDED = (
     ),
 )
 
-TIMELINE, DRAWN = "said.a_timeline_shows_who_is_there", "report/page/of_traces.py"
-FIGURES = (
+TIMELINE, OF_TRACES = "said.a_timeline_shows_who_is_there", "report/page/of_traces.py"
+PLOTTED = (
     Mutant(
         "who has no answer is under way for ever",
         "T8",
-        DRAWN,
+        OF_TRACES,
         "_there(trace.arrival_ns, trace.ended_ns(every), at_ns)",
         "_there(trace.arrival_ns, trace.completion_ns, at_ns)",
         TIMELINE,
@@ -4111,7 +4111,7 @@ FIGURES = (
     Mutant(
         "a late answer has a latency in the figure",
         "T8",
-        DRAWN,
+        OF_TRACES,
         "latency_of(None)(trace, slice(0, len(trace.arrival_ns)))",
         "trace.completion_ns - trace.arrival_ns",
         TIMELINE,
@@ -4119,7 +4119,7 @@ FIGURES = (
     Mutant(
         "what is planned is drawn from the first arrival on",
         "T8",
-        DRAWN,
+        OF_TRACES,
         "zero_s = trace.window_begin_ns * S_PER_NS - begin_s",
         "zero_s = 0.0",
         TIMELINE,
@@ -4167,7 +4167,7 @@ TABLES = (
     *BROUGHT,
     *DEADLINES,
     *MENDED,
-    *FIGURES,
+    *PLOTTED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"
