@@ -268,7 +268,7 @@ def plans_say_what_scenarios_say() -> None:
     }
     values = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 10, "drain": "3s"}, "stages": [stage]}
     scenario = scenario_from_dict(values)
-    parts = stage_parts(scenario.stages[0], scenario, True, 1.0)
+    parts = stage_parts(scenario.stages[0], scenario, True, [1.0])
     found = {
         "request": (parts.request_ns, 500_000),
         "send": (parts.send_ns, 7),

@@ -225,7 +225,7 @@ def plans_have_the_cost_of_the_model() -> None:
     hardware = {"leaf": {"flops": "1 GFLOP/s", "memory_bandwidth": "100 MB/s"}}
     values = {"name": "s", "load": {"rate": "1/s"}, "hardware": hardware, "stages": [stage]}
     scenario = scenario_from_dict(values)
-    knots = stage_parts(scenario.stages[0], scenario, True, 1.0).knots
+    knots = stage_parts(scenario.stages[0], scenario, True, [1.0]).knots
     cost = scenario.stages[0].cost_model(scenario.hardware)
     for items in (0.0, 1.0, 19.0, 21.0, 5e3):
         knot = [one for one in knots if one[0] <= items][-1]
