@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
     from simulator.scenario.described import Listing, catalogue, schema
     from simulator.scenario.gallery import Template, templates
+    from simulator.serving.serve import serve
     from simulator.testing.checking import Checks, UnknownThingError, check
     from simulator.verification import Verification, verify
 
@@ -60,6 +61,7 @@ _HOMES = {
     "planning.sweep": "Sweep sweep",
     "report.exports": "export",
     "report.plots": "plot",
+    "serving.serve": "serve",
     "running.doctor": "Examination examine",
     "running.execution": "Execution",
     "running.paper": "PaperEstimate Validation estimate validate",
@@ -119,6 +121,7 @@ __all__ = [
     "scenario_from_text",
     "schema",
     "sensitivity",
+    "serve",
     "simulate",
     "size",
     "spans",

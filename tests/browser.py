@@ -114,6 +114,19 @@ class Browser:
         self.call("Page.navigate", url=path.absolute().as_uri())
         self.until("document.readyState == 'complete' && document.documentElement.dataset.drawn == 'yes'")
 
+    def visit(self, address: str, width: int = 1300, height: int = 900, *, dark: bool = False) -> None:
+        """Open an address of this machine."""
+        self.said.clear()
+        self.fetched.clear()
+        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", media="", features=[feature])
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        online = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.call("Network.emulateNetworkConditions", offline=False, **online)
+        self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url=address)
+        self.until("document.readyState == 'complete' && document.documentElement.dataset.drawn == 'yes'")
+
     def run(self, script: str) -> Any:
         """What an expression of JavaScript comes to; a promise is waited for."""
         said = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)

@@ -20,6 +20,7 @@ COMMANDS = {
     "sensitivity": "Every knob a tenth to the better: what it does to the tail and to capacity.",
     "stress": "Disturb a running system: does it recover, and when?",
     "sweep": "Simulate a scenario at all combinations of some values; a kill loses nothing.",
+    "serve": "A page on this machine with sliders: what does each knob do?",
     "compare": "Two scenarios or runs beside each other, on the same luck.",
     "plot": "A figure by name: percentiles, timeline, blame, hockey stick, what is measured, ...",
     "export": "Queries one by one, or all of them, in the formats of other programs.",

@@ -36,6 +36,7 @@ EXAMPLES = {
     "sensitivity": "shardsim sensitivity scenarios/recommendation.yaml -o knobs.png",
     "stress": "shardsim stress scenarios/recommendation.yaml --trigger 'load x3 for 2s'",
     "sweep": "shardsim sweep scenarios/how_many_shards.yaml --param load.rate=auto -o shards",
+    "serve": "shardsim serve scenarios/paper_funnel.yaml",
     "compare": "shardsim compare scenarios/mm1.yaml --set-b load.rate=0.7/s --max-regression p99=5%",
     "plot": "shardsim plot scenarios/recommendation.yaml timeline -o timeline.svg",
     "export": "shardsim export scenarios/paper_funnel.yaml --queries 300 --to perfetto -o slowest.json",

@@ -17,7 +17,7 @@ from simulator.theory.closed import of_clients
 from simulator.theory.door import admitted
 from simulator.theory.passes import passes, streams
 from simulator.theory.prediction import EXACT, LOWER, UPPER, Prediction
-from simulator.theory.stages import PaperStage, mean_services_s
+from simulator.theory.stages import PaperStage, kinds_of_shards, mean_services_s
 from simulator.theory.trust import MOST_KURTOSIS, is_nearly_normal, may_be_tested
 from simulator.theory.visits import chances
 from simulator.theory.zero_load import PERCENTS
@@ -126,21 +126,24 @@ def _mean_waits(
     stage = stages[0]
     tests = may_be_tested(stage), is_nearly_normal(stage)
     known: dict[tuple[int, float], tuple[float, float] | None] = {}
+    seen: dict[tuple[object, ...], float] = {}  #: mean waits, of what they follow from
     waits: list[float] = []  #: mean over the tasks of each shard
     services: list[float] = []
+    machine_factor = stage.machine_factor
     left, often, beside = stage.replicas_left.tolist(), chances(stage), beside_of(stage)
-    for shard, share in enumerate(stage.share.tolist()):
-        kind = stage.at(shard)[0].source, share
+    for shard, kind in enumerate(kinds_of_shards(stage)):
         if kind not in known:
             known[kind] = stage.moments_s(shard)
         moments = known[kind]
         if moments is None:
             return []
         rate_per_s = plan.rate_per_s * float(often[shard]) / left[shard]
-        factors = stage.machine_factor[shard, : left[shard]]
-        taken = [stage.taken_moments_s(shard, f) or moments for f in factors]
-        waits_of = [wait_of if beside is None else beside.together(wait_of, stage, factor) for factor in factors]
-        each = [one(rate_per_s, *both) for one, both in zip(waits_of, taken, strict=True)]
+        factors, each = machine_factor[shard, : left[shard]].tolist(), []
+        for factor in factors:
+            if (of := (kind, rate_per_s, factor)) not in seen:
+                one = wait_of if beside is None else beside.together(wait_of, stage, factor)
+                seen[of] = one(rate_per_s, *(stage.taken_moments_s(shard, factor) or moments))
+            each.append(seen[of])
         waits.append(math.fsum(each) / len(each))
         services.append(moments[0] * math.fsum(factors) / len(each))
     wait_s = math.fsum(waits) / len(waits)

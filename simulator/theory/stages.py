@@ -288,11 +288,9 @@ class PaperStage(StageView):
             known = [one for one in each if one is not None]
             return np.concatenate(known) if len(known) == len(each) else None
         fixed = self.has_fixed_items if self.depends_on_items else self.work.is_constant()
-        fixed = fixed and self.spread().is_constant()
-        if not fixed:
+        if not (fixed and self.spread().is_constant()):
             return None
-        work = self.work.mean()
-        alone = np.array(_by_share(self, lambda shard: self.alone_s(shard, work)))
+        alone = np.array(_by_share(self, lambda shard: self.alone_s(shard, self.work.mean())))
         rounded = np.maximum(np.floor(alone[:, None] / S_PER_NS * self.machine_factor + 0.5), 1)
         return np.asarray(rounded * S_PER_NS, dtype=np.float64)
 
@@ -324,14 +322,17 @@ class PaperStage(StageView):
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
     """``value(shard)`` of every shard, computed once for equal shares of a source."""
-    known: dict[tuple[int, float], float] = {}
-    values = []
-    for shard, share in enumerate(stage.share.tolist()):
-        kind = stage.at(shard)[0].source, share
+    kinds, known = kinds_of_shards(stage), dict[tuple[int, float], float]()
+    for shard, kind in enumerate(kinds):
         if kind not in known:
             known[kind] = value(shard)
-        values.append(known[kind])
-    return values
+    return [known[kind] for kind in kinds]
+
+
+def kinds_of_shards(stage: PaperStage) -> list[tuple[int, float]]:
+    """Of each shard its source, and its share of the candidates: what its tasks take follows from both."""
+    sources = [source for one in stage.fleets or (stage,) for source in [one.source] * one.shards]
+    return list(zip(sources, stage.share.tolist(), strict=True))
 
 
 def mean_services_s(stage: PaperStage) -> F8:

@@ -148,3 +148,32 @@ def a_timeline_shows_who_is_there() -> None:
             assert late_s and 0 <= min(late_s) <= max(late_s) <= 0.01, f"latencies of {late_s} s beyond the deadline"
         begins = (trace.window_begin_ns - trace.arrival_ns[0]) * 1e-9 + 0.1
         assert abs(of[0]["outage in server"]["low"][0] - begins) < 1e-9, "the outage is drawn elsewhere"
+
+
+def a_page_answers_its_own_alone() -> None:
+    """test_serve.py: nobody else's page is answered, and stops set what they show."""
+    from types import SimpleNamespace
+
+    from simulator import scenario_from_dict
+    from simulator.serving.live import live
+    from simulator.serving.server import Handler
+
+    turned = live(scenario_from_dict({**BASE, "stages": [{**SERVER, "replicas": 2}]}))
+    at = [one.at for one in turned.sliders]
+    with law("S22"):
+        for place, one in enumerate(turned.sliders):
+            assert one.stops[one.at][1] == (), f"{one.label} sets something where the scenario is"
+            stop = len(one.stops) - 1
+            changed = turned.at([*at[:place], stop, *at[place + 1 :]])
+            assert changed.sha256() != turned.scenario.sha256(), f"{one.label} does nothing"
+    given = {"Host": "127.0.0.1:80"}
+    said = {
+        "another host": {"Host": "evil.example:80"},
+        "another origin": {**given, "Origin": "http://evil.example"},
+        "another site": {**given, "Sec-Fetch-Site": "cross-site"},
+    }
+    server = SimpleNamespace(server_address=("127.0.0.1", 80))
+    with law("S22"):
+        for name, headers in said.items():
+            asking = SimpleNamespace(server=server, headers=headers, command="POST")
+            assert not Handler._is_from_here(asking), f"{name} is answered"  # type: ignore[arg-type]

@@ -4126,6 +4126,42 @@ PLOTTED = (
     ),
 )
 
+LIVE, SERVING = "said.a_page_answers_its_own_alone", "serving/server.py"
+SERVED_PAGES = (
+    Mutant(
+        "a page by any name of the machine is answered",
+        "S22",
+        SERVING,
+        'return self.headers.get("Host") in hosts and is_own',
+        "return is_own",
+        LIVE,
+    ),
+    Mutant(
+        "a question from another page is answered",
+        "S22",
+        SERVING,
+        "is_own = origin is None or origin in",
+        "is_own = origin is None or origin not in",
+        LIVE,
+    ),
+    Mutant(
+        "a question from another site is answered",
+        "S22",
+        SERVING,
+        'and (site in ("none", "same-origin") or is_typed)',
+        "and (site is not None or is_typed)",
+        LIVE,
+    ),
+    Mutant(
+        "the last slider turns nothing",
+        "S22",
+        "serving/live.py",
+        "for slider, stop in zip(self.sliders, stops, strict=True):",
+        "for slider, stop in zip(self.sliders[:-1], stops[:-1], strict=True):",
+        LIVE,
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -4168,6 +4204,7 @@ TABLES = (
     *DEADLINES,
     *MENDED,
     *PLOTTED,
+    *SERVED_PAGES,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -58,11 +58,11 @@ def program(text: str) -> str:
     return f"<script>{kept}</script>"
 
 
-def page(title: str, style: str, body: Iterable[str]) -> str:
-    """A whole page."""
+def page(title: str, style: str, body: Iterable[str], policy: str = POLICY) -> str:
+    """A whole page; ``policy``: what it may do."""
     head = (
         '<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n'

@@ -23,7 +23,7 @@ def figures(result: Result, document: run.Run) -> Iterator[charts.Chart]:
     yield from spectrum(result, document)
     yield from by_stage(document)
     if document["stages"]:
-        yield _busy(document)
+        yield busy(document)
     seen = run_curves.over_time(trace)
     if seen is not None:
         yield _over_time(seen)
@@ -114,7 +114,7 @@ def by_stage(document: run.Run) -> Iterator[charts.Chart]:
     yield charts.in_rows("Latency by stage", x, "", [stage for stage, _ in every], series)
 
 
-def _busy(document: run.Run) -> charts.Chart:
+def busy(document: run.Run) -> charts.Chart:
     """Utilisation of each stage: the mean, its busiest replica, and what arithmetic expects."""
     stages = document["stages"]
     bars, hottest, expected, ends = [], [], [], []

@@ -301,7 +301,7 @@ function legend(state) {
       const isHidden = !state.hidden.delete(name) && Boolean(state.hidden.add(name));
       for (const part of state.parts.get(name)) part.visible = !isHidden;
       switched(made, !isHidden);
-    }), true);
+    }), !state.hidden.has(name));
     const swatch = document.createElement("span");
     swatch.className = `swatch ${one.shape}${one.dashed ? " dashed" : ""}`;
     swatch.style.setProperty("--of", one.color.startsWith("#") ? one.color : `var(--${one.color})`);
@@ -355,10 +355,17 @@ function textOf(block) {
 for (const made of document.querySelectorAll("button.copy"))
   made.addEventListener("click", () => copy(textOf(made.closest(".table")), made));
 
-const states = [...document.querySelectorAll("figure[data-chart]")].map(figure => {
-  const chart = charts[Number(figure.dataset.chart)];
-  return {figure, chart, x: chart.x.log, y: chart.y.log, hidden: new Set(), parts: new Map()};
-});
+// A figure with its controls; ``was``: one before it, of which it keeps what a reader has chosen.
+function made(figure, chart, was) {
+  const {x, y, hidden} = was || {x: chart.x.log, y: chart.y.log, hidden: new Set()};
+  const state = {figure, chart, x, y, hidden, parts: new Map()};
+  controls(state);
+  legend(state);
+  values(state);
+  return state;
+}
+
+const states = [...document.querySelectorAll("figure[data-chart]")].map(figure => made(figure, charts[Number(figure.dataset.chart)]));
 
 let turn = 0;
 async function drawAll() {
@@ -384,7 +391,6 @@ function dark(isDark) {
 }
 theme.addEventListener("click", () => dark(root.dataset.theme !== "dark"));
 prefers.addEventListener("change", event => dark(event.matches));
-for (const state of states) { controls(state); legend(state); values(state); }
 let wide = innerWidth < NARROW;
 addEventListener("resize", () => {
   if (wide === innerWidth < NARROW) return;
@@ -394,4 +400,17 @@ addEventListener("resize", () => {
 dark(prefers.matches);
 // For tests: what is drawn, by number.
 window.shardsim = states;
+// For a page whose figures change.
+window.shardsimAdd = (figure, chart, was) => {
+  const state = made(figure, chart, was);
+  states.push(state);
+  return state;
+};
+window.shardsimRemove = state => {
+  states.splice(states.indexOf(state), 1);
+  state.view?.model.document?.clear();
+  state.figure.remove();
+};
+window.shardsimDraw = draw;
+window.shardsimCopy = copy;
 })();

@@ -62,7 +62,7 @@ def report_page(answer: Answer, command: str = "") -> str:
     """
     document = answer.to_dict()
     drawn = figures_of(answer, document)
-    programs = [*library.programs(), _own("page.js")]
+    programs = [*library.programs(), own("page.js")]
     whole = _page(answer.kind, document, drawn, command, programs, has_answer=True)
     if len(whole.encode()) > MOST_BYTES:
         whole = _page(answer.kind, document, drawn, command, programs, has_answer=False)
@@ -79,7 +79,8 @@ def figures_of(answer: Answer, document: Mapping[str, object]) -> list[charts.Ch
     return [chart for chart in draw(*given) if chart["series"]]
 
 
-def _own(name: str) -> str:
+def own(name: str) -> str:
+    """A file of this room."""
     return files("simulator.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -104,7 +105,7 @@ def _page(
     lead, rest = panels.lead_of(blocks(kind, document))
     shown_rest = list(panels.panels(rest))
     body = [
-        element("header", _head(title, subject, lead[1:] if subject["description_in_lead"] else lead), _switch()),
+        element("header", _head(title, subject, lead[1:] if subject["description_in_lead"] else lead), switch()),
         "<main>",
         element("section", element("h2", "Figures", id="figures"), _warning(), *map(_frame, range(len(drawn)), drawn))
         if drawn
@@ -126,7 +127,7 @@ def _page(
         data("charts", drawn),
         *map(program, programs),
     ]
-    return page(f"{subject['name']}: {title}", _own("page.css"), body)
+    return page(f"{subject['name']}: {title}", own("page.css"), body)
 
 
 def _subject(document: Mapping[str, object]) -> dict[str, Any]:
@@ -148,7 +149,8 @@ def _head(title: str, subject: Mapping[str, Any], lead: list[Any]) -> str:
     return above + about + "".join(panels.panels(lead))
 
 
-def _switch() -> str:
+def switch() -> str:
+    """What makes the page dark or light."""
     return element("button", "Dark", type="button", id="theme", aria_pressed="false")
 
 
