@@ -22,6 +22,7 @@ from simulator.running.replications import beyond_time
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.models import SumSpec
+from simulator.theory.estimate import SourceOnPaper
 
 #: What runs can tell of time, in seconds; a backlog of so many times as much goes beyond it by no luck.
 MOST_S, BY_NO_LUCK = 2 * MOST_NS / NS_PER_S, 1000.0
@@ -78,7 +79,8 @@ class PaperEstimate(Shown):
         """A source of a stage, at its place there."""
         seen, first = self.paper.stages[place], sum(one.shards for one in self.scenario.stages[place].fleets[:at])
         here = slice(first, first + fleet.shards)
-        service_s, (candidates, (mean, most)) = seen.service_s[here], seen.sources[at]
+        alone = SourceOnPaper(seen.candidates, (seen.mean_utilisation, float(seen.utilisation.max())))
+        service_s, (candidates, (mean, most)) = seen.service_s[here], (seen.sources or (alone,))[at]
         items = candidates / fleet.shards
         return {
             "name": fleet.name,

@@ -432,3 +432,9 @@ def test_a_stage_with_one_source_says_what_the_plain_stage_does():
     for key in ("provenance", "fleet"):
         del one[key], two[key]
     assert one == two
+
+
+def test_a_stage_with_one_source_is_worked_out_on_paper():
+    [keyword, _] = FLEETS["stages"][0]["sources"]
+    said = estimate_scenario(fleets(sources=[keyword])).to_dict()["stages"][0]
+    assert said["sources"][0]["candidates"] == 3000 and said["sources"][0]["demand"]["mean"] > 0
