@@ -1,5 +1,6 @@
 """Strategies that draw plans some of whose stages are scaled: how many replicas serve is found by an engine."""
 
+from dataclasses import replace
 from typing import Any
 
 from attempt_plans import attempt_plans
@@ -7,13 +8,15 @@ from closed_plans import closed_plans
 from door_plans import door_plans
 from hypothesis import strategies as st
 
+from simulator.core.background import has_background
 from simulator.core.clients import are_unknown
-from simulator.core.plan import Plan
+from simulator.core.plan import BACKGROUND_GAP, NONE, Plan, frozen
 from simulator.core.scaling import ANY_NUMBER, CONCURRENCY, HPA, IDEAL, Scaling, with_scaling
+from simulator.core.sharing import shares
 from simulator.testing.strategies.plans import plans
 
-#: What an autoscaler does not go with, and what may last for a very long time.
-NARROWED = {"sharing": False, "background": False, "guests": False, "slowdowns": False}
+#: What an autoscaler does not go with anywhere, and what may last for a very long time.
+NARROWED = {"guests": False, "slowdowns": False}
 UNDER_TWO, RATIOS = st.integers(0, 9), st.sampled_from([0, 200_000, 500_000, 1_000_000])
 
 
@@ -48,8 +51,9 @@ def scalings(draw: st.DrawFn, replicas: int, least: int, may_know: bool) -> Scal
 
 
 def may_scale(plan: Plan, stage: int) -> bool:
-    """Whether a stage has replicas to choose among."""
-    return bool(plan.stages[stage]["replicas"] > 1)
+    """Whether a stage has replicas to choose among, whose workers are not shared and have no work of their own."""
+    row = plan.stages[stage]
+    return bool(row["replicas"] > 1 and not shares(plan.stages, stage) and not has_background(plan.laws, stage))
 
 
 @st.composite
@@ -67,10 +71,25 @@ def scaled_plans(draw: st.DrawFn, /, *, found: bool | None = None, **narrowed: A
         kinds.append(closed_plans(beside=True, **given))
     plan: Plan = draw(st.one_of(kinds))
     may_know = not are_unknown(plan) and not len(plan.patience)
-    for stage in range(len(plan.stages)):
+    every = range(len(plan.stages))
+    first = next((stage for stage in every if may_scale(plan, stage)), None)
+    for stage in every:
         row = plan.stages[stage]
-        if may_scale(plan, stage) and (stage == 0 or draw(st.booleans())):
+        if may_scale(plan, stage) and (stage == first or draw(st.booleans())):
             is_tied = row["hedges"] > 0 and row["hedge_ns"] == 0
             least = 1 + int(row["hedges"]) if is_tied else 1
             plan = with_scaling(plan, stage, draw(scalings(int(row["replicas"]), least, may_know)))
     return plan
+
+
+@st.composite
+def scaled_beside_own(draw: st.DrawFn, /) -> Plan:
+    """Plans whose clients try again, with a stage that is scaled, and one whose replicas have work of their own."""
+    given = {"replicas": st.integers(2, 4), "sharing": False, "optional": False, "colocated": False, **NARROWED}
+    plan = draw(attempt_plans(closed=draw(st.booleans()), stages=2, background=True, **given))
+    laws = plan.laws.copy()
+    laws[BACKGROUND_GAP]["kind"] = NONE  # of the first stage
+    plan = replace(plan, laws=frozen(laws))
+    is_tied = plan.stages[0]["hedges"] > 0 and plan.stages[0]["hedge_ns"] == 0
+    least = 1 + int(plan.stages[0]["hedges"]) if is_tied else 1
+    return with_scaling(plan, 0, draw(scalings(int(plan.stages[0]["replicas"]), least, False)))

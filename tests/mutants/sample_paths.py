@@ -29,7 +29,9 @@ from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law, sampling
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
+from simulator.core.retrying import with_patience
 from simulator.core.routing import view_of
+from simulator.core.scaling import CONCURRENCY, Scaling, with_scaling
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
@@ -1079,7 +1081,17 @@ def attempts_paid_walk() -> None:
 
 
 #: Plans some of whose stages are scaled.
-SCALED = scaled_plans(**{**EASY, "colocated": False, "failures": False, "most_stages": 2, "most_queries": 10})
+SCALED = scaled_plans(
+    **{
+        "background": False,
+        "sharing": False,
+        **EASY,
+        "colocated": False,
+        "failures": False,
+        "most_stages": 2,
+        "most_queries": 10,
+    }
+)
 
 
 def scaled_agree() -> None:
@@ -1094,7 +1106,26 @@ def scaled_walk() -> None:
 
 def scaled_open_walk() -> None:
     """test_scaling.py: the same, of open loads."""
-    walk_as_on(scaled_plans(found=False, most_stages=1, **{**EASY, "colocated": False, "failures": False}), 300)
+    walk_as_on(
+        scaled_plans(
+            found=False,
+            most_stages=1,
+            **{"background": False, "sharing": False, **EASY, "colocated": False, "failures": False},
+        ),
+        300,
+    )
+
+
+def scaled_beside_own_agrees() -> None:
+    """test_scaling.py: both engines find the same, where replicas of another stage have work of their own."""
+    part = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)], replicas=3)
+    own = {"background_gap": Law.exponential(15.0), "background_time": Law.constant(7.0)}
+    plan = assemble([part, dataclasses.replace(part, replicas=1, **own)], np.arange(40) * 14, seed=3)
+    looks = Scaling(CONCURRENCY, 1_000_000, begins=1, least=1, most=3, every_ns=40)
+    plan = with_patience(with_scaling(plan, 0, looks), 32, 2, (4.0, 1.0, 4.0))
+    with law("E1"):
+        column = same_trace(compiled.simulate(plan, tasks=True), reference.simulate(plan, tasks=True))
+        assert column == "", f"the engines differ in {column}"
 
 
 def scaled_hold() -> None:

@@ -4162,6 +4162,25 @@ SERVED_PAGES = (
     ),
 )
 
+ENDLESS = (
+    Mutant(
+        "no replica has work of its own while attempts are found",
+        "E1",
+        "engines/compiled/on_background.py",
+        "given.patience.shape[0] > 0 and all_over(given, kept)",
+        "given.patience.shape[0] > 0",
+        "sample_paths.scaled_beside_own_agrees",
+    ),
+    Mutant(
+        "work of replicas' own ends with the first attempt",
+        "E1",
+        "engines/reference/attempts.py",
+        "            self.step()\n        self.model.are_over = True",
+        "            self.step()\n            self.model.are_over = True",
+        "sample_paths.scaled_beside_own_agrees",
+    ),
+)
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -4205,6 +4224,7 @@ TABLES = (
     *MENDED,
     *PLOTTED,
     *SERVED_PAGES,
+    *ENDLESS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

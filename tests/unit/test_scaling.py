@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from scaled_plans import scaled_plans
+from scaled_plans import scaled_beside_own, scaled_plans
 from walk import Walk
 
 from simulator import ScenarioError, scenario_from_dict, simulate
@@ -149,7 +149,7 @@ def test_it_looks_ahead_when_it_is_known_and_goes_event_by_event_while_it_is_fou
 
 
 @settings(max_examples=40)
-@given(scaled_plans())
+@given(scaled_plans() | scaled_beside_own())
 def test_all_walks_agree(plan):
     expected = reference.simulate(plan, tasks=True)
     assert next(expected.verify(simulated(plan, expected)), None) is None
@@ -363,3 +363,22 @@ def test_the_ideal_knows_who_comes_and_nobody_runs_on_what_is_scaled():
         scenario_from_dict(said)
     with pytest.raises(ScenarioError, match="which an autoscaler decides"):
         size(scenario_from_dict({**fleet(HALF), "slos": ["p99 < 1s"]}), search={"stages.model.replicas": "1..3"})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_work_of_replicas_own_ends_when_the_last_attempt_is_over(seed):
+    """Who sends again, and how many serve, are found together: the run that finds both has an end."""
+    time = {"kind": "exponential", "mean": "4ms"}
+    scaled_one = {"name": "scaled", "model": {"kind": "time", "law": time}, "replicas": 2}
+    scaled_one["autoscale"] = {"rule": "concurrency", "target": 1, "delay": "1ms", "every": "20ms", "max": 4}
+    own = {"rate": "200/s", "time": {"kind": "exponential", "mean": "2ms"}}
+    busy = {"name": "busy", "model": {"kind": "time", "law": time}, "background": own}
+    client = {"timeout": "9ms", "retries": 2, "backoff": "2ms"}
+    run = {"queries": 40, "replications": 1, "seed": seed}
+    values = {"name": "both", "load": {"rate": "150/s"}, "run": run, "client": client, "stages": [scaled_one, busy]}
+    plan = make_plan(scenario_from_dict(values))
+    trace = reference.simulate(plan, tasks=True)
+    assert list(trace.verify(simulated(plan, trace))) == []
+    assert same_trace(compiled.simulate(plan, tasks=True), trace) == ""
+    assert len(trace.query_of) > 50, "some are sent again"
+    assert trace.background.sum() > 0, "and a replica has work of its own"

@@ -3,8 +3,9 @@
 from simulator.core import draws, rules
 from simulator.core.background import background_of, has_background, name_of
 from simulator.core.jit import kernel, passage
-from simulator.core.plan import Rows
+from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
+from simulator.engines.compiled.attempts import all_over
 from simulator.engines.compiled.copies import new_copy
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import be_there
@@ -67,7 +68,13 @@ def on_background(
     key: int,
     now: int,
 ) -> bool:
-    """A task of a replica's own is there; whether int64 can tell what follows."""
+    """A task of a replica's own is there; whether int64 can tell what follows.
+
+    While attempts are found none comes when all are over: when the last of them arrived is known only then.
+    """
+    is_found = given.arrival_ns[given.arrival_ns.shape[0] - 1] == NEVER_NS
+    if is_found and given.patience.shape[0] > 0 and all_over(given, kept):
+        return True
     stages, run, stage_bits = given.stages, given.run, given.run[0]["stage_bits"]
     at, stage = key >> stage_bits, key & ((1 << stage_bits) - 1)
     local, per_shard, number = at - stages[stage]["first_replica"], stages[stage]["replicas"], replicas[at]["came"]

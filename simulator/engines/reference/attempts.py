@@ -38,6 +38,7 @@ class Model(Protocol):
     copies: list[Copy] | None
     serving: Serving
     on_end: Callable[[int, int], None] | None
+    are_over: bool
 
     def begin(self) -> None:
         """Replicas have tasks of their own from now on."""
@@ -85,6 +86,7 @@ class Attempts:
             self.model.begin()
         while self.due or self.open:
             self.step()
+        self.model.are_over = True
         rows, query_of = len(self.query_of), np.array(self.query_of)
         client_of = np.array(self.sender, dtype=np.int64)[query_of] if self.sender else np.zeros(0, dtype=np.int64)
         shed, steps = self.model.door.shed[:rows], self.queries.provided

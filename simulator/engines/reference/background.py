@@ -19,6 +19,7 @@ class Model(Protocol):
     clock: Clock
     run_row: Rows
     copies: list[Copy] | None
+    are_over: bool
 
 
 class Replica(Place, Protocol):
@@ -57,8 +58,13 @@ class Background:
             At(clock, clock.now + gap_ns, BACKGROUND, self.key, self.come)
 
     def come(self, _: At) -> None:
-        """A task is there; nobody has sent it, and nobody waits for it."""
+        """A task is there; nobody has sent it, and nobody waits for it.
+
+        While attempts are found none comes when all are over: when the last of them arrived is known only then.
+        """
         model = self.model
+        if model.are_over:
+            return
         nobody = Nobody(model.clock, model.plan, self.stage, self.name)
         copy = Copy(nobody, self.shard, self.replica, self.alone_ns, 0.0)
         if model.copies is not None:

@@ -74,6 +74,7 @@ class Model:
         self.clock = Clock(NEVER_NS if plan.drain_ns == NEVER_NS else math.inf)
         self.record = Recorder(plan)
         self.sent = 0
+        self.are_over = False  # whether all attempts are, while they are found
         self.copies: list[Copy] | None = [] if tasks else None  # all that were sent, where their table is asked for
         self.door = Door(plan)
         self.on_end: Callable[[int, int], None] | None = None  # who waits for outcomes
