@@ -29,8 +29,8 @@ def funnel(**more):
     return scenario_from_dict({**values, "stages": [SEARCH, RANK], **more})
 
 
-def batched():
-    return funnel(stages=[{**BATCHED, "candidates": 10}], load={"rate": "800/s"})
+def batched(description=""):
+    return funnel(description=description, stages=[{**BATCHED, "candidates": 10}], load={"rate": "800/s"})
 
 
 ASKED = {
@@ -43,14 +43,14 @@ ASKED = {
 }
 
 
-def drawn(kind, tmp_path, **more):
+def drawn(kind, tmp_path, description=""):
     """A figure of each kind."""
-    asked = {**ASKED.get(kind, {}), **more}
+    asked = dict(ASKED.get(kind, {}))
     if kind == "quantiles":
         (tmp_path / "measured.csv").write_text("latency_ms\n" + "\n".join(f"{8 + k / 10}" for k in range(200)) + "\n")
         asked |= {"against": tmp_path / "measured.csv", "unit": "ms"}
-    long = funnel(run={**SHORT, "queries": 3000})
-    return plot(batched() if kind == "batches" else long, kind, jobs=1, **asked)
+    long = funnel(run={**SHORT, "queries": 3000}, description=description)
+    return plot(batched(description) if kind == "batches" else long, kind, jobs=1, **asked)
 
 
 @pytest.mark.parametrize("kind", plots.KINDS)
@@ -66,6 +66,21 @@ def test_no_words_of_a_figure_are_cut_off(kind, tmp_path):
     for text in shown:
         box = text.get_window_extent()
         assert canvas.contains(box.x0, box.y0) and canvas.contains(box.x1, box.y1), text.get_text()
+
+
+WORDS = "costs $5 and $6 x_1, $\\frac{ more of " + "a long story " * 30 + "to its end"
+
+
+@pytest.mark.parametrize("kind", plots.KINDS)
+def test_what_a_scenario_says_is_drawn_whole_and_is_no_formula(kind, tmp_path):
+    figure = drawn(kind, tmp_path, description=WORDS)
+    figure.draw_without_rendering()
+    title = figure._suptitle
+    assert " ".join(title.get_text().split()).startswith(f"funnel: {' '.join(WORDS.split())}")
+    box, canvas = title.get_window_extent(), figure.bbox.padded(1)
+    assert canvas.contains(box.x0, box.y0) and canvas.contains(box.x1, box.y1)
+    below = max(axes.get_tightbbox().y1 for axes in figure.axes)
+    assert below <= box.y0 + 1, "the title stands on nothing"
 
 
 def test_a_file_is_the_same_for_the_same_figure():

@@ -99,7 +99,7 @@ def _scale(axes: Any, along: str, scale: charts.Scale) -> None:
     axis.set_label_text(scale["label"], fontsize=frame.TEXT)
     limit = getattr(axes, f"set_{along}lim")
     if scale["unit"] == "name":
-        names = [textwrap.shorten(name, 40, placeholder="...") for name in scale["names"]]
+        names = [textwrap.fill(name, 40) for name in scale["names"]]
         getattr(axes, f"set_{along}ticks")(range(len(names)), names, fontsize=frame.TEXT)
     elif scale["unit"] == "later":
         getattr(axes, f"set_{along}scale")("log")

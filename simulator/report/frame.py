@@ -23,6 +23,8 @@ ITSELF = "figure"
 DPI = 140
 #: Letters of a title, and sizes of what is written.
 MOST_LETTERS, TITLE, TEXT, SMALL = 95, 11, 9, 8
+#: Inches of a line of the title: those beyond two make a figure higher, so none is cut.
+LINE = 0.19
 #: Colours: of what is good or simulated, of what is bad or a limit, of what is between.
 BLUE, ORANGE, PALE = "#2171b5", "#d94801", "#9ecae1"
 
@@ -46,6 +48,7 @@ def own_style() -> Iterator[None]:
             os.environ["MPLBACKEND"] = chosen
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
+        matplotlib.rcParams["text.parse_math"] = False  # what scenarios say between two dollars is no formula
         yield
 
 
@@ -55,8 +58,9 @@ def new(width: float, height: float, title: str = "", most: int = MOST_LETTERS, 
 
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        lines = [textwrap.fill(title, most, max_lines=2, placeholder="..."), *([said] if said else [])]
+        lines = [*textwrap.wrap(title, most), *([said] if said else [])]
         figure.suptitle("\n".join(lines), fontsize=TITLE, x=0.01, ha="left")
+        figure.set_figheight(height + LINE * max(0, len(lines) - 2))
     return figure
 
 

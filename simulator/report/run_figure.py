@@ -61,6 +61,7 @@ def _distribution(axes: Any, result: Result) -> None:
             axes.axvline(objective.bound, color=color, lw=0.8, ls=":")
     axes.set_yscale("log")
     axes.set_ylim(later.floor, 1.2)
+    frame.logarithmic(axes.yaxis, lambda share: f"{100 * share:.6g} %", (1,))
     if later.spans:
         axes.set_xscale("log")
         frame.logarithmic(axes.xaxis, format_duration)
