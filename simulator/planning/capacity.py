@@ -11,10 +11,9 @@ from typing import Unpack
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
-from simulator.planner import fleet
 from simulator.planner.load import refuse_clients
 from simulator.planner.plans import Plans
-from simulator.planning import exact, most_clients_result, probe, search, second_answer, spare
+from simulator.planning import exact, most_clients_result, probe, search, second_answer, spare, unread
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point
 from simulator.planning.level import Level, half_width
@@ -28,6 +27,9 @@ from simulator.stats import extract, readings, replays, share, stability
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.verdicts import Verdict, unseen_of
 from simulator.theory import estimate, is_fastest_empty, zero_load
+
+#: Where objectives are judged that bound no load from above.
+MOST = "the highest load within the others"
 
 
 @given.takes_scenario
@@ -152,9 +154,9 @@ class _Search:
         if math.isinf(self.refinement.probers[0].saturation):
             message = "nothing takes time, so there is no load that it does not carry"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "stages", message)])
-        for slo in fleet.too_dear(self.scenario):
-            reason = f"{slo.text} is missed whatever the load"
-            return self._result(self.refinement.probers[0], 0.0, UNREACHABLE, reason, NOTHING, (), slo)
+        dear = unread.known_before(self.scenario)
+        if dear is not None:
+            return self._result(self.refinement.probers[0], 0.0, dear.verdict, dear.reason, NOTHING, (), dear.objective)
         try:
             if not self.refinement.first_look():
                 return self._unreachable(self.refinement.probers[0], self.refinement.looks[0])
@@ -178,8 +180,9 @@ class _Search:
         prober, at, extracts = level.prober, level.value.at, level.extracts
         assert extracts is not None
         verdicts = extracts.verdicts(self.scenario.slos, False)
-        verdict, reason, ends = self._judged(level, extracts, verdicts)
         self.provided = extracts.served.mean
+        missed = unread.missed(self.scenario.slos, verdicts, self.provided, MOST)
+        verdict, reason, ends = self._judged(level, extracts, verdicts, missed)
         half = half_width(level)
         if verdict == FOUND:  # what theory decides, where the sample does not say it
             self.notes += [f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason]
@@ -190,26 +193,17 @@ class _Search:
         low, high = (own * math.exp(end) if math.isfinite(end) else None for end in ends)
         value = None if verdict in (RANGE, UNREACHABLE) else own * math.exp(at)
         per_s = NOTHING if verdict == UNREACHABLE or level.is_unanswered else Interval(value, low, high)
-        return self._result(prober, at, verdict, reason, per_s, verdicts, next(iter(self._failed(verdicts)), None))
-
-    def _failed(self, verdicts: Sequence[Verdict]) -> list[Objective]:
-        """Objectives that bound no load from above, and are missed."""
-        pairs = zip(self.scenario.slos, verdicts, strict=True)
-        return [one for one, verdict in pairs if verdict.met is False and not readings.is_read(one)]
+        return self._result(prober, at, verdict, reason, per_s, verdicts, missed.objective if missed else None)
 
     def _judged(
-        self, level: Level, extracts: extract.Extracts, verdicts: Sequence[Verdict]
+        self, level: Level, extracts: extract.Extracts, verdicts: Sequence[Verdict], missed: unread.Missed | None
     ) -> tuple[str, str, tuple[float, float]]:
         """The verdict, why it is not found, and the ends of the interval, as logarithms."""
         ends = (level.low, level.high)
         stable = extracts.stability()
         below = search.fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
-        failed = self._failed(verdicts)
-        if failed:
-            if failed[0].measure == "cost" and extracts.served.mean:  # who comes and goes costs less where less comes
-                reason = f"{failed[0].text} is missed at the highest load within the others: sweep --param load.rate=.."
-                return INCONCLUSIVE, reason, ends
-            return UNREACHABLE, f"{failed[0].text} is missed even at the highest load within the others", ends
+        if missed is not None:
+            return missed.verdict, missed.reason, ends
         if below is not None:
             reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
             return RANGE, reason, (below, level.high)
@@ -289,8 +283,7 @@ class _Search:
         value = own * math.exp(at) if self.refinement.levels else None
         below, above = (own * math.exp(end) if math.isfinite(end) else None for end in (low, high))
         at = at if math.isfinite(at) else min(self.refinement.looks[0].seen)
-        unread = [slo.text for slo in self.scenario.slos if not readings.is_read(slo)]
-        self.notes += [f"{text} is judged at the load that is found, and so not yet" for text in unread]
+        self.notes += unread.not_judged(self.scenario.slos)
         return self._result(prober, at, INCONCLUSIVE, reason, Interval(value, below, above), ())
 
     def _result(

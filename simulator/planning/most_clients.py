@@ -16,6 +16,7 @@ import numpy as np
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration
 from simulator.planner.plans import Plans
+from simulator.planning import unread
 from simulator.planning.budget import Budget, BudgetSpentError, checked_tolerance
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, UNREACHABLE
 from simulator.planning.most_clients_result import MostClients, Tried
@@ -33,6 +34,8 @@ EACH = 10
 MOST_LOOKED = 65_536
 #: Queries, over all replications of a number of clients, at most.
 MOST_QUERIES = 32_000_000
+#: Where objectives are judged that bound no number of clients from above.
+MOST = "the most clients within the others"
 
 
 def with_clients(scenario: Scenario, clients: int) -> Scenario:
@@ -98,6 +101,9 @@ class _Search:
 
     def answer(self) -> MostClients:
         """Look with ever more queries, until the interval is as narrow as the tolerance, or cannot be."""
+        dear = unread.known_before(self.scenario)
+        if dear is not None:
+            return self._result(self.looks[-1], dear.verdict, dear.reason, means.NOTHING, None, dear)
         while True:
             look = self.looks[-1]
             value, beyond = self._cross(look, readings.VALUE)
@@ -211,14 +217,35 @@ class _Search:
     def _objectives(self) -> list[str]:
         return [slo.text for slo in self.scenario.slos if readings.is_read(slo)]
 
-    def _result(self, look: Look, verdict: str, reason: str, clients: means.Interval, at: int) -> MostClients:
+    def _extracts(self, look: Look, at: int) -> extract.Extracts | None:
+        """What is kept of a number of clients, simulated again where it was not; None: there is no budget left."""
         if at not in look.extracts:
             look.seen.pop(at, None)
             try:
                 self._at(look, at)
             except BudgetSpentError:
                 look.extracts = {}
-        extracts = look.extracts.get(at)
+        return look.extracts.get(at)
+
+    def _result(
+        self,
+        look: Look,
+        verdict: str,
+        reason: str,
+        clients: means.Interval,
+        at: int | None,
+        missed: unread.Missed | None = None,
+    ) -> MostClients:
+        """``at``: where objectives are judged; None: nowhere. ``missed``: what is, whoever comes."""
+        extracts = None if at is None else self._extracts(look, at)
+        verdicts = () if extracts is None else tuple(extracts.verdicts(self.scenario.slos, False))
+        provided = {} if extracts is None else extracts.served.mean
+        if verdict == FOUND and verdicts:
+            missed = unread.missed(self.scenario.slos, verdicts, provided, MOST)
+            if missed is not None:
+                verdict, reason = missed.verdict, missed.reason
+                clients = means.NOTHING if verdict == UNREACHABLE else clients
+        read, seen = self._objectives(), None if at is None else look.seen.get(at)
         return MostClients(
             scenario=self.scenario,
             tolerance=self.tolerance,
@@ -227,14 +254,14 @@ class _Search:
             clients=clients,
             own_clients=self.own,
             per_s=means.NOTHING if extracts is None else _per_s(extracts),
-            verdicts=() if extracts is None else tuple(extracts.verdicts(self.scenario.slos, False)),
-            binding=self._objectives()[binding(look.seen[at])] if at in look.seen else self._objectives()[0],
+            verdicts=verdicts,
+            binding=missed.objective.text if missed else read[0 if seen is None else binding(seen)],
             exact=self._exact(),
             tried=tuple(self.tried),
             queries=self.queries,
             notes=tuple(self.notes),
             engine=self.execution.engine,
-            provided={} if extracts is None else extracts.served.mean,
+            provided=provided,
         )
 
     def _exact(self) -> int | None:

@@ -40,7 +40,7 @@ def most_clients_parts(document: most_clients.MostClients) -> list[Any]:
 
 
 def _headline(document: most_clients.MostClients) -> str:
-    within = ", ".join(dict.fromkeys(row["slo"] for row in document["curve"]))
+    within = ", ".join(dict.fromkeys((*(row["slo"] for row in document["curve"]), document["binding_slo"])))
     within += ", with any one zone gone" * ("survive" in document)
     clients = document["clients"]
     ends = interval(clients, _whole)

@@ -14,6 +14,7 @@ from simulator.base.nearest import nearest
 from simulator.documents.schemas import schema_of
 from simulator.planning.probe import Prober
 from simulator.report.capacity import capacity_table
+from simulator.report.most_clients import most_clients_table
 from simulator.scenario import parse_objective
 from simulator.scenario.not_modelled import NOT_MODELLED
 from simulator.scenario.schema import json_schema
@@ -134,7 +135,7 @@ def test_a_fleet_that_is_too_dear_is_too_dear_before_anybody_comes():
     two = scenario_from_text(SCENARIO, sets=["stages.a.replicas=2"])
     with mock.patch.object(Prober, "look", side_effect=AssertionError("something was simulated")):
         poor = capacity(two, slos=["stage.a.hottest < 50%", "cost < 5 USD/h"], tolerance=0.5)
-    assert (poor.verdict, poor.reason) == ("unreachable", "cost < 5 USD/h is missed whatever the load")
+    assert (poor.verdict, poor.reason) == ("unreachable", "cost < 5 USD/h is missed whoever comes")
     assert (poor.binding, poor.exit_code, poor.queries) == ("cost < 5 USD/h", 99, 0)
     assert "capacity within cost < 5 USD/h: none" in capacity_table(poor.to_dict())
 
@@ -161,3 +162,31 @@ def test_units_of_verdicts_are_those_of_the_document():
 
     units = schema_of(parts.Verdict)["properties"]["unit"]
     assert "usd_per_h" in str(units) and "usd" in str(units)
+
+
+WAITING = """\
+name: waiting
+load: {arrivals: {kind: closed, clients: 4, think: {kind: exponential, mean: 50ms}}}
+run: {queries: 500, replications: 4}
+hardware: {box: {price: 1 USD/h}}
+stages: [{name: a, model: {kind: time, law: {kind: exponential, mean: 10ms}}, hardware: box}]
+slos: [p90 < 100ms]
+"""
+
+
+def test_a_fleet_that_is_too_dear_allows_no_clients():
+    """What is missed whoever comes is no number of clients, and a gate does not pass."""
+    dear = scenario_from_text(WAITING).with_slos(["p90 < 100ms", "cost < 1 USD/h"])
+    with mock.patch.object(Prober, "look", side_effect=AssertionError("something was simulated")):
+        poor = capacity(dear, tolerance=0.5)
+    assert (poor.verdict, poor.reason) == ("unreachable", "cost < 1 USD/h is missed whoever comes")
+    assert (poor.binding, poor.exit_code, poor.queries, poor.clients.value) == ("cost < 1 USD/h", 99, 0, None)
+    assert "clients within cost < 1 USD/h: none" in most_clients_table(poor.to_dict())
+
+
+@pytest.mark.parametrize("text", [WAITING, SCENARIO.replace("rate: 6/s", "rate: 2/s")], ids=["clients", "a load"])
+def test_what_bounds_from_below_is_missed_at_the_most(text):
+    """So much is not served even by the most that the others allow."""
+    at = capacity(scenario_from_text(text), slos=["p90 < 1s", "goodput > 1M/s"], tolerance=0.5)
+    assert (at.verdict, at.exit_code, at.binding) == ("unreachable", 99, "goodput > 1M/s")
+    assert at.reason.startswith("goodput > 1M/s is missed even at the ")
