@@ -12,9 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 #: Names of the program, as distributions have them.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -179,3 +182,15 @@ class Browser:
         for pipe in (self._read, self._write):
             os.close(pipe)
         self._profile.cleanup()
+
+
+def one_page() -> Iterator[Browser]:
+    """A fixture: a browser, closed at the end; the tests that take it are skipped, with a line, where none starts."""
+    try:
+        one = Browser(chromium())
+    except NotStartedError as error:
+        pytest.skip(f"Chromium does not start here: {error}")
+    try:
+        yield one
+    finally:
+        one.close()

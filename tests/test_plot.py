@@ -1,5 +1,7 @@
 """Figures by name: what they show is what the answers say, nothing is cut, and who asks wrongly is told."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -204,14 +206,37 @@ WRONG = {
     "foreign": ("timeline", {"stage": "rank"}, "timeline knows no stage; spectrum, quantiles do"),
     "no stage": ("spectrum", {"stage": "rnk"}, "no stage is called 'rnk': there are search, rank"),
     "no unit": ("quantiles", {"against": "x", "unit": "min"}, "no unit 'min': give one of s, ms, us, ns"),
-    "one": ("map", {"parameters": {"stages.rank.replicas": [1, 2]}}, "map is of two parameters"),
+    "one": ("map", {"parameters": {"stages.rank.replicas": [1, 2]}}, "map is of two parameters, got 1"),
+    "no file's unit": ("timeline", {"unit": "ms"}, "timeline knows no unit; quantiles does"),
+    "an engine": ("hockey", {"engine": "reference"}, "hockey takes the engine that suits each point"),
 }
 
 
 @pytest.mark.parametrize(("kind", "asked", "message"), WRONG.values(), ids=WRONG)
-def test_who_asks_wrongly_is_told(kind, asked, message):
-    with pytest.raises(ArgumentError, match=message):
-        plot(funnel(), kind, jobs=1, **asked)
+def test_who_asks_wrongly_is_told(kind, asked, message, monkeypatch):
+    nothing = SimpleNamespace(side_effect=AssertionError("something was simulated"))
+    with monkeypatch.context() as before:
+        if kind != "spectrum":
+            before.setattr(plots, "answer", nothing.side_effect)
+        with pytest.raises(ArgumentError, match=message):
+            plot(funnel(), kind, jobs=1, **asked)
+
+
+@pytest.mark.parametrize("kind", ["blame", "hockey", "map", "pareto", "recovery"])
+def test_what_takes_more_than_one_run_is_of_a_scenario(kind, tmp_path):
+    with pytest.raises(ArgumentError, match=f"is a run directory, and {kind} takes more than one run: give its scen"):
+        plot(tmp_path, kind, **ASKED.get(kind, {}))
+
+
+def test_no_figure_is_of_a_part(monkeypatch):
+    """A run that is interrupted keeps what had finished, and says so; a figure does not say it."""
+
+    def once(done, planned, events):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plot(funnel(), "timeline", jobs=1, progress=once)
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path):

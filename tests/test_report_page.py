@@ -9,7 +9,6 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -325,16 +324,7 @@ no_browser = browser.chromium() is None
 in_a_browser = pytest.mark.skipif(no_browser, reason="no Chromium here: apt-get install chromium")
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[browser.Browser]:
-    try:
-        one = browser.Browser(browser.chromium())
-    except browser.NotStartedError as error:
-        pytest.skip(f"Chromium does not start here: {error}")
-    try:
-        yield one
-    finally:
-        one.close()
+opened = pytest.fixture(scope="module")(browser.one_page)
 
 
 def quiet(opened: browser.Browser, page: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -299,7 +300,14 @@ def test_questions_are_small_and_are_json(server):
     run = path_of(server, "run")
     assert asked(server, run, at_first(server), Content_Type="text/plain")[0] == 415
     assert asked(server, run, {"at": [0] * 10_000})[0] == 413
-    for body in ([], {"at": 3, "page": "x", "turn": 1}, {"at": [0]}, "x", {"at": [0], "page": "x", "turn": "y"}):
+    for body in (
+        [],
+        {"at": 3, "page": "x", "turn": 1},
+        {"at": [0]},
+        "x",
+        {"at": [0], "page": "x", "turn": "y"},
+        {"at": [0], "page": "x", "turn": math.inf},
+    ):
         assert asked(server, run, body)[0] == 400
     assert asked(server, run, at_first(server, at=["x"]))[0] == 422
     assert asked(server, run, at_first(server), method="PUT")[0] == 501
@@ -311,6 +319,7 @@ def test_the_page_may_ask_its_program_and_nobody_else(server):
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "connect-src 'self'" in policy and "unsafe-eval" not in policy
     assert "<img" not in text and HOSTILE not in text
+    assert "Of 4 replications of 100 queries, at each load" in text and text.count("Of 4 replications of 100") == 2
     assert server.secret not in text
 
 
@@ -335,16 +344,7 @@ def test_the_command_prints_the_address(monkeypatch, tmp_path):
 # --- in a browser -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[browser.Browser]:
-    try:
-        page = browser.Browser(browser.chromium())
-    except browser.NotStartedError as error:
-        pytest.skip(f"Chromium is there, but does not start: {error}")
-    yield page
-    page.close()
-
-
+opened = pytest.fixture(scope="module")(browser.one_page)
 in_browser = pytest.mark.skipif(browser.chromium() is None, reason="no Chromium here: apt-get install chromium")
 ANSWERED = "(document.documentElement.dataset.answered || '').startsWith('all')"
 TURN = """(() => {{ const input = document.querySelector('input[data-slider="{}"]'); input.value = '{}';

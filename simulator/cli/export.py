@@ -32,14 +32,7 @@ class Shown:
     type=click.Choice(FORMATS),
     help="perfetto, otel: single queries, task by task; csv, parquet, npz: every query; hgrm, prom: distributions.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write it there; a .csv.gz is packed.",
-)
+@options.file_option("Write it there; a .csv.gz is packed.")
 @click.option("--slowest", type=click.IntRange(0), default=10, show_default=True, help="Of single queries: so many.")
 @click.option("--drawn", type=click.IntRange(0), default=10, show_default=True, help="And so many others, by luck.")
 @click.option(

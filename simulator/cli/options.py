@@ -261,6 +261,12 @@ def figure_option(text: str) -> Callable[[Command], Command]:
     return click.option("-o", "--output", "figure", type=path, metavar="FILE", help=text)
 
 
+def file_option(text: str) -> Callable[[Command], Command]:
+    """``-o``: the file that is to be written, which has to be said."""
+    path = click.Path(path_type=Path)
+    return click.option("-o", "--output", required=True, type=path, metavar="FILE", help=text)
+
+
 #: ``--report``: a page that is to be written.
 report_option = click.option(
     "--report",

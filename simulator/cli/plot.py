@@ -25,7 +25,7 @@ class Asked:
 
     stage: str | None
     against: Path | None
-    unit: str
+    unit: str | None
     trigger: str | None
     params: tuple[str, ...]
 
@@ -40,9 +40,7 @@ class Asked:
     metavar="FILE",
     help="Of quantiles: a CSV of measured latencies, or of latencies and the share up to each.",
 )
-@click.option(
-    "--unit", type=click.Choice(("s", "ms", "us", "ns")), default="s", show_default=True, help="Of what stands there."
-)
+@click.option("--unit", type=click.Choice(("s", "ms", "us", "ns")), help="Of what stands there; default: s.")
 @click.option("--trigger", metavar="TRIGGER", help="Of recovery: as of stress, 'stall for 2s'; several make a map.")
 @click.option(
     "--param",
@@ -56,19 +54,12 @@ class Asked:
 @options.replications_option
 @options.engine_option
 @options.jobs_option("Replications")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Draw it there: .png, .svg or .pdf.",
-)
+@options.file_option("Draw it there: .png, .svg or .pdf.")
 @options.gathered(given=options.Given, work=options.Work, asked=Asked)
 def command(given: options.Given, work: options.Work, asked: Asked, kind: str, output: Path) -> int:
     """Draw a figure of SCENARIO, or of RUN (a directory of run -o).
 
-    A run is simulated again, and held against what it has stored. KIND is one of
+    A run is simulated again, and held against what it has stored: of kinds that show one run. KIND is one of
 
     \b
     spectrum     latency by percentile, with its interval and the objectives
@@ -95,7 +86,7 @@ def command(given: options.Given, work: options.Work, asked: Asked, kind: str, o
         asked.stage, asked.against, asked.unit, asked.trigger, parse_grid(asked.params) if asked.params else None
     )
     try:
-        plots.checked(kind, wanted)
+        plots.checked(kind, wanted, work.engine)
     except ArgumentError as error:
         raise click.UsageError(str(error)) from None
     source = given.scenario if is_run else given.load()

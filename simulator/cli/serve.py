@@ -14,7 +14,6 @@ from simulator.cli import answers, grouped, options
 @options.seed_option
 @options.queries_option("Queries measured in each replication of an answer; default: 1,000.")
 @options.replications_option
-@options.engine_option
 @options.jobs_option("Replications")
 @options.gathered(given=options.Given, work=options.Work)
 def command(given: options.Given, work: options.Work, port: int) -> int:
@@ -34,7 +33,6 @@ def command(given: options.Given, work: options.Work, port: int) -> int:
         queries=None if given.queries is None else scenario.queries,
         replications=None if given.replications is None else scenario.run.replications,
         jobs=work.jobs,
-        engine=work.engine,
         say=answers.say,
     )
     answers.tell(server.url)

@@ -18,6 +18,7 @@ from simulator.running.execution import Say, checked_percentiles
 from simulator.running.provenance import versions
 from simulator.scenario import Scenario
 from simulator.scenario.grid import Named, Value
+from simulator.scenario.nodes import Node
 
 #: Values of a parameter of a block that are tried before another command runs.
 MOST_TRIED = 100
@@ -117,8 +118,7 @@ def questions(
     ScenarioError
         With every problem of every point, each once.
     """
-    given = parameters if isinstance(parameters, Grid) else grid_of(parameters)
-    grid = given.over(grid_of(scenario.sweep or {}, f"{scenario.source}: sweep"))
+    grid = whole_grid(scenario, parameters)
     if not grid.parameters:
         cure = "give --param PATH=VALUES, like stages.ranking.shards=1,2,4, or a sweep block in the file"
         raise ScenarioError([Problem(scenario.source, 0, 0, "sweep", f"nothing to vary; {cure}")])
@@ -147,6 +147,18 @@ def questions(
             progress(Standing(index + 1, grid.count, 0, time.monotonic() - began))
     refused.tell()
     return Questions(scenario, grid, wanted, tuple(values), tuple(applied), digest.hexdigest(), tuple(needs))
+
+
+def whole_grid(scenario: Scenario, parameters: Mapping[str, Any] | Grid) -> Grid:
+    """What is varied: parameters that are given, over those of the scenario's block."""
+    given = parameters if isinstance(parameters, Grid) else grid_of(parameters)
+    return given.over(grid_of(scenario.sweep or {}, f"{scenario.source}: sweep"))
+
+
+def without_block(scenario: Scenario) -> Scenario:
+    """The scenario without what it says is to be varied."""
+    kept = {key: value for key, value in scenario.tree.value.items() if key != "sweep"}
+    return scenario.model_copy(update={"sweep": None}).read_from(Node(kept, scenario.tree.mark))
 
 
 def refuse_block(scenario: Scenario) -> None:

@@ -12,16 +12,17 @@ from simulator.base import errors, places
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import COLUMN_UNITS
 from simulator.documents import parts
+from simulator.engines import AUTO
 from simulator.planning import saved_run
 from simulator.planning.grid import Grid
+from simulator.planning.questions import whole_grid, without_block
 from simulator.report import exports, frame
 from simulator.report.drawn import drawn
 from simulator.report.page import charts, of_run, of_sweep, of_traces
 from simulator.report.sweep_values import axes_of
 from simulator.running import run
-from simulator.running.execution import Here
+from simulator.running.execution import Here, Spread
 from simulator.scenario import Scenario, given
-from simulator.scenario.nodes import Node
 
 if TYPE_CHECKING:
     from simulator.core.laws import Law
@@ -37,7 +38,7 @@ class Asked:
 
     stage: str | None = None
     against: str | Path | None = None
-    unit: str = "s"
+    unit: str | None = None
     trigger: str | None = None
     parameters: Mapping[str, Any] | Grid | None = None
 
@@ -60,7 +61,7 @@ def plot(
     *,
     stage: str | None = None,
     against: str | Path | None = None,
-    unit: str = "s",
+    unit: str | None = None,
     trigger: str | None = None,
     parameters: Mapping[str, Any] | Grid | None = None,
     format: str = frame.ITSELF,
@@ -71,13 +72,15 @@ def plot(
     Parameters
     ----------
     scenario
-        As loaded; or the directory of a run (``run -o``), which is simulated again and held against what it has.
+        As loaded; or, of kinds that show one run, its directory (``run -o``): it is simulated again and held against
+        what it has.
     kind
         One of ``report.plots.KINDS``: ``shardsim plot --help`` lists them.
     stage
         Of ``spectrum`` and ``quantiles``: the stage whose latency is drawn, in place of the whole query's.
     against, unit
-        Of ``quantiles``: a CSV of measured latencies, or of latencies and the share up to each; and its unit.
+        Of ``quantiles``: a CSV of measured latencies, or of latencies and the share up to each; and its unit, s
+        where it is not said.
     trigger
         Of ``recovery``: as of ``stress``; several sizes and durations make a map.
     parameters
@@ -85,7 +88,7 @@ def plot(
     format
         ``png``, ``svg`` or ``pdf``, for bytes; else the figure itself.
     jobs, engine, progress, say
-        As of ``simulate``.
+        As of ``simulate``; a sweep chooses its engine itself.
 
     Returns
     -------
@@ -95,45 +98,65 @@ def plot(
     Raises
     ------
     ValueError
-        If there is no such kind, or it knows nothing of what is asked besides.
+        If there is no such kind, or it knows nothing of what is asked besides, or is not of a run.
     ScenarioError
         As what is worked out for it raises; if there is nothing to be drawn; if a directory is not that of a run.
+    KeyboardInterrupt
+        If interrupted before all of it was simulated.
     """
-    one, asked = checked(kind, Asked(stage, against, unit, trigger, parameters))
-    source = source_of(scenario, one)
+    one, asked = checked(kind, Asked(stage, against, unit, trigger, parameters), execution.get("engine", AUTO))
+    source = source_of(scenario, kind, asked)
     return one.draw(answer(source, one, asked, execution), asked, format)
 
 
-def checked(kind: str, asked: Asked) -> tuple[Kind, Asked]:
+def checked(kind: str, asked: Asked, engine: str = AUTO) -> tuple[Kind, Asked]:
     """The kind of that name, if it knows what is asked. Raises ArgumentError."""
     if kind not in KINDS:
         raise errors.ArgumentError(f"there is no figure {kind!r}: give one of {', '.join(KINDS)}")
-    one, plain = KINDS[kind], Asked()
-    for name in ("stage", "against", "trigger", "parameters"):
+    one = KINDS[kind]
+    for name in ("stage", "against", "unit", "trigger", "parameters"):
         if getattr(asked, name) not in (None, {}) and name not in one.options:
             of = ", ".join(other for other, row in KINDS.items() if name in row.options)
             raise errors.ArgumentError(f"{kind} knows no {name}; {of} {'does' if ',' not in of else 'do'}")
     name, _, like = one.needs.partition(" ")
     if name and getattr(asked, name) in (None, {}):
         raise errors.ArgumentError(f"{kind} needs {name}, {like}")
-    if asked.unit != plain.unit and asked.unit not in COLUMN_UNITS:
+    if one.of == "sweep" and engine != AUTO:
+        raise errors.ArgumentError(f"{kind} takes the engine that suits each point: leave engine={engine} out")
+    if asked.unit is not None and asked.unit not in COLUMN_UNITS:
         raise errors.ArgumentError(f"there is no unit {asked.unit!r}: give one of {', '.join(COLUMN_UNITS)}")
     return one, asked
 
 
-def source_of(scenario: Scenario | str | Path, kind: Kind) -> Any:
-    """A scenario, or (of figures of runs) what a directory has. Raises ScenarioError."""
+def source_of(scenario: Scenario | str | Path, name: str, asked: Asked) -> Any:
+    """A scenario, or (of figures of runs) what a directory has. Raises as ``plot``."""
+    kind = KINDS[name]
     if isinstance(scenario, Scenario) or not places.is_folder(str(scenario)):
-        return given.checked_scenario(scenario)
-    side = saved_run.read_run(scenario)
-    return side if kind.of == "run" else exports.scenario_of(side)
+        source = given.checked_scenario(scenario)
+        if name == "map":
+            varied = [one for one in whole_grid(source, asked.parameters or {}).parameters if len(one.values) > 1]
+            if len(varied) != 2:
+                message = f"map is of two parameters, got {len(varied)}: --param PATH=VALUES for each, or a sweep block"
+                raise errors.ArgumentError(message)
+        return source
+    if kind.of != "run":
+        message = f"{scenario} is a run directory, and {name} takes more than one run: give its scenario"
+        raise errors.ArgumentError(message)
+    return saved_run.read_run(scenario)
 
 
 def answer(source: Any, kind: Kind, asked: Asked, execution: Here) -> Any:
-    """What is drawn, worked out."""
+    """What is drawn, worked out. Raises KeyboardInterrupt where that did not come to its end."""
+    found = _answered(source, kind, asked, execution)
+    if getattr(found, "interrupted", False):  # a figure would not say that it is of a part
+        raise KeyboardInterrupt
+    return found
+
+
+def _answered(source: Any, kind: Kind, asked: Asked, execution: Here) -> Any:
     if kind.of == "run":
-        found = exports.again(source, execution) if not isinstance(source, Scenario) else None
-        return found or run.simulate(source, **execution)
+        is_new = isinstance(source, Scenario)
+        return run.simulate(source, **execution) if is_new else exports.again(source, execution)
     if kind.of == "explain":
         from simulator.explaining.explain import explain
 
@@ -143,21 +166,13 @@ def answer(source: Any, kind: Kind, asked: Asked, execution: Here) -> Any:
         from simulator.planning.stress import stress
 
         return stress(source, asked.trigger, **execution)
-    parameters = asked.parameters or kind.parameters
     from simulator.planning.sweep import sweep
 
-    return sweep(_without_block(source) if kind.parameters else source, parameters, **_spread(execution))
-
-
-def _without_block(scenario: Scenario) -> Scenario:
-    """The scenario without what it says is to be varied."""
-    kept = {key: value for key, value in scenario.tree.value.items() if key != "sweep"}
-    return scenario.model_copy(update={"sweep": None}).read_from(Node(kept, scenario.tree.mark))
-
-
-def _spread(execution: Here) -> dict[str, Any]:
-    """What a sweep takes of how it is worked out: it chooses its engine itself."""
-    return {key: value for key, value in execution.items() if key in ("jobs", "progress", "say")}
+    parameters, own = asked.parameters or kind.parameters, Spread()
+    for name in ("jobs", "progress", "say"):  # each point takes the engine that suits it: any other is refused
+        if name in execution:
+            own[name] = execution[name]
+    return sweep(without_block(source) if kind.parameters else source, parameters, **own)
 
 
 def _title(document: Mapping[str, Any]) -> str:
@@ -204,7 +219,7 @@ def measured(asked: Asked) -> Law:
         law: Law = File.named(str(asked.against), "", may_be_pipe=True).read(read_law)
     except TraceError as error:
         raise ScenarioError([Problem(str(error.file), error.line, error.column, "", error.message)]) from None
-    return law.scaled(COLUMN_UNITS[asked.unit])
+    return law.scaled(COLUMN_UNITS[asked.unit or "s"])
 
 
 def _of_document(module: str, name: str) -> Callable[[Any, Asked, str], Any]:
@@ -223,8 +238,6 @@ def _map(found: Any, asked: Asked, format_: str) -> Any:
     document = found.to_dict()
     axes = axes_of(document["provenance"]["parameters"], document["points"])
     varied = [axis for axis in axes if len(axis.values) > 1]
-    if len(varied) != 2:
-        raise errors.ArgumentError("map is of two parameters: --param PATH=VALUES for each, or a sweep block")
     rows = [row for row in document["points"] if row["error"] is None]
     across, down = sorted(varied, key=lambda axis: -len(axis.values))
     return drawn(_title(document), [of_sweep.map_of(document, rows, down, across)], format_)

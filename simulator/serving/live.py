@@ -13,6 +13,7 @@ from simulator.base.formats import counted
 from simulator.documents import parts, run
 from simulator.explaining.explain import explain
 from simulator.planning.grid import varied
+from simulator.planning.questions import without_block
 from simulator.planning.sweep import sweep
 from simulator.report import text
 from simulator.report.page import charts, of_changes, of_run, of_sweep
@@ -86,7 +87,7 @@ class Live:
 
     def hockey(self, stops: Sequence[int]) -> Answer:
         """Percentiles against load, up to saturation where that is known."""
-        began, scenario = time.monotonic(), self._fewer(self.at(stops), OF_LOAD)
+        began, scenario = time.monotonic(), self.fewer(self.at(stops), OF_LOAD)
         if scenario.load.rate_per_s is None:
             return _answer([], [], ["A hockey stick is of a load of one rate."], began)
         document = sweep(scenario, {"load.rate": f"auto*{LOADS}"}, jobs=1).to_dict()
@@ -94,12 +95,12 @@ class Live:
 
     def blame(self, stops: Sequence[int]) -> Answer:
         """What latency is made of."""
-        began, scenario = time.monotonic(), self._fewer(self.at(stops), OF_BLAME)
+        began, scenario = time.monotonic(), self.fewer(self.at(stops), OF_BLAME)
         found = explain(scenario, percentiles=PERCENTILES, blame_only=True, **self.execution).to_dict()
         said = [] if found["bands"] else ["So few queries do not say what their latency is made of."]
         return _answer(list(of_changes.explain_figures(found))[:1], [], said, began)
 
-    def _fewer(self, scenario: Scenario, part: float) -> Scenario:
+    def fewer(self, scenario: Scenario, part: float) -> Scenario:
         """The scenario with so many fewer queries, half of the replications, and nothing of its own to vary."""
         replications = max(4, scenario.run.replications // 2)
         if scenario.queries is None:
@@ -117,12 +118,7 @@ def live(
     changes: dict[str, Any] = {"replications": replications or REPLICATIONS, "precision": None}
     if scenario.queries is not None:
         changes["queries"] = queries or QUERIES
-    return Live(_without_sweep(scenario.with_run(**changes)), execution)
-
-
-def _without_sweep(scenario: Scenario) -> Scenario:
-    kept = {key: value for key, value in scenario.tree.value.items() if key != "sweep"}
-    return scenario.model_copy(update={"sweep": None}).read_from(type(scenario.tree)(kept, scenario.tree.mark))
+    return Live(without_block(scenario.with_run(**changes)), execution)
 
 
 def _answer(drawn: list[charts.Chart], rows: list[list[str]], said: list[str], began: float) -> Answer:

@@ -6,12 +6,14 @@ from importlib.resources import files
 
 from simulator.report.page import library, write
 from simulator.report.page.html import data, element, page, program, shown
-from simulator.serving.live import Live
+from simulator.serving.live import OF_BLAME, OF_LOAD, Live
 from simulator.serving.server import POLICY_OF_PAGE
 from simulator.serving.sliders import Slider
 
 #: What is drawn, in the order in which it is asked for: a name, and what stands above.
 SLOTS = {"run": "Latency", "hockey": "Against load", "blame": "What latency is made of"}
+#: And of which part of the queries it is, where not of all.
+PARTS = {"hockey": OF_LOAD, "blame": OF_BLAME}
 
 
 def live_page(live: Live) -> str:
@@ -44,7 +46,12 @@ def live_page(live: Live) -> str:
             element("div", element("table", "", id="figures"), class_="table"),
         ),
         *(
-            element("section", element("h2", shown(title), id=f"of-{name}"), element("div", "", id=f"slot-{name}"))
+            element(
+                "section",
+                element("h2", shown(title), id=f"of-{name}"),
+                element("p", shown(_of_fewer(live, name)), class_="quiet") if name in PARTS else "",
+                element("div", "", id=f"slot-{name}"),
+            )
             for name, title in SLOTS.items()
         ),
         "</main>",
@@ -54,6 +61,14 @@ def live_page(live: Live) -> str:
         *map(program, [*library.programs(), write.own("page.js"), _own("live.js")]),
     ]
     return page(f"{scenario.name}: live", write.own("page.css") + _own("live.css"), body, POLICY_OF_PAGE)
+
+
+def _of_fewer(live: Live, name: str) -> str:
+    """How much less a figure is of."""
+    fewer = live.fewer(live.scenario, PARTS[name])
+    count = "" if fewer.queries is None else f" of {fewer.queries:,} queries"
+    each = ", at each load" if name == "hockey" else ""
+    return f"Of {fewer.run.replications} replications{count}{each}, so that it comes while you turn."
 
 
 def _own(name: str) -> str:

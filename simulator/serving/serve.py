@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 from simulator.base.errors import Problem, ScenarioError
 from simulator.report.page import library
-from simulator.running.execution import Here
+from simulator.running.execution import Say
 from simulator.scenario import Scenario, given
 from simulator.serving.live import live
 from simulator.serving.page import live_page
@@ -20,7 +18,8 @@ def serve(
     port: int = 0,
     queries: int | None = None,
     replications: int | None = None,
-    **execution: Unpack[Here],
+    jobs: int = 1,
+    say: Say | None = None,
 ) -> Server:
     """Make the server of a page on which the knobs of a scenario can be turned.
 
@@ -34,8 +33,8 @@ def serve(
         Where it listens; 0: at a free one.
     queries, replications
         Of an answer, in place of 1,000 (where the scenario counts queries) and 8.
-    jobs, engine, say
-        As of ``simulate``.
+    jobs, say
+        As of ``simulate``; each answer takes the engine that suits it.
 
     Returns
     -------
@@ -50,7 +49,7 @@ def serve(
         If the drawing library is not installed (extra ``report``).
     """
     library.refuse_missing()
-    turned = live(scenario, queries, replications, **execution)
+    turned = live(scenario, queries, replications, jobs=jobs, say=say)
     try:
         return Server(turned, live_page(turned), port)
     except (OSError, OverflowError) as error:

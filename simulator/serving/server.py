@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 asked = json.loads(self.rfile.read(int(length)))
                 stops, page, turn = [*asked["at"]], str(asked["page"]), int(asked["turn"])
-            except (ValueError, TypeError, KeyError, RecursionError):
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                 self._refuse(HTTPStatus.BAD_REQUEST, 'a question is like {"at": [3, 0], "page": "a", "turn": 1}')
                 return
             status, answer = self.server.answer(what, stops, page, turn)
