@@ -27,7 +27,7 @@ QUERIES, REPLICATIONS = 1_000, 8
 #: Of a load of the hockey stick, and of the blame, by those of the answer.
 OF_LOAD, OF_BLAME = 0.25, 0.1
 #: Loads of a hockey stick.
-LOADS = 5
+LOADS = 4
 #: What is blamed.
 PERCENTILES = (50.0, 99.0)
 
