@@ -22,7 +22,7 @@ from simulator.cli import group
 from simulator.report.page import of_run
 from simulator.report.text import duration_interval
 from simulator.scenario import to_yaml
-from simulator.serving.live import live, refused
+from simulator.serving.live import ASKED, live, refused
 from simulator.serving.server import Server
 from simulator.serving.sliders import sliders_of
 
@@ -423,3 +423,17 @@ def test_nothing_keeps_a_reader_out(server, opened, dark):
     assert [one for one in found if one[0] in ("serious", "critical")] == []
     wide = opened.run("[document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1] + 1
+
+
+@in_browser
+@long_run
+def test_a_figure_that_there_is_not_leaves_the_others(server, opened, monkeypatch):
+    def refusing(self, stops):
+        raise ArgumentError("of a load of one rate")
+
+    monkeypatch.setitem(ASKED, "hockey", refusing)
+    opened.visit(server.url)
+    opened.until(ANSWERED)
+    assert opened.run("document.getElementById('slot-hockey').textContent") == "of a load of one rate"
+    assert opened.run("document.querySelectorAll('#slot-run figure, #slot-blame figure').length") == 4
+    assert len(rows(opened)) > 5

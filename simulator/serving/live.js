@@ -111,7 +111,10 @@ async function answer() {
     await show("run", withOther(found.charts));
     document.documentElement.dataset.answered = String(mine);
     for (const name of setup.slots.slice(1)) {
-      const more = await ask(name, mine);
+      const more = await ask(name, mine).catch(error => {
+        if (error.name === "AbortError" || error instanceof TypeError) throw error;
+        return {charts: [], said: [error.message]};  // of this figure alone
+      });
       if (more === null || mine !== turn) return;
       await show(name, more.charts);
       if (more.said.length) by(`slot-${name}`).append(Object.assign(document.createElement("p"), {textContent: more.said.join(" ")}));
