@@ -181,7 +181,7 @@ class _Search:
         assert extracts is not None
         verdicts = extracts.verdicts(self.scenario.slos, False)
         self.provided = extracts.served.mean
-        missed = unread.missed(self.scenario.slos, verdicts, self.provided, MOST)
+        missed = unread.missed(self.scenario.slos, verdicts, self.provided, MOST, "load.rate")
         verdict, reason, ends = self._judged(level, extracts, verdicts, missed)
         half = half_width(level)
         if verdict == FOUND:  # what theory decides, where the sample does not say it

@@ -241,7 +241,7 @@ class _Search:
         verdicts = () if extracts is None else tuple(extracts.verdicts(self.scenario.slos, False))
         provided = {} if extracts is None else extracts.served.mean
         if verdict == FOUND and verdicts:
-            missed = unread.missed(self.scenario.slos, verdicts, provided, MOST)
+            missed = unread.missed(self.scenario.slos, verdicts, provided, MOST, "load.arrivals.clients")
             if missed is not None:
                 verdict, reason = missed.verdict, missed.reason
                 clients = means.NOTHING if verdict == UNREACHABLE else clients

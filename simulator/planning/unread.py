@@ -28,9 +28,11 @@ def known_before(scenario: Scenario) -> Missed | None:
 
 
 def missed(
-    slos: Sequence[Objective], verdicts: Sequence[Verdict], provided: Mapping[int, float], most: str
+    slos: Sequence[Objective], verdicts: Sequence[Verdict], provided: Mapping[int, float], most: str, path: str
 ) -> Missed | None:
-    """The first of those that are missed at the most that the others allow; ``most``: what that is, in words.
+    """The first of those that are missed at the most that the others allow.
+
+    ``most``, ``path``: what that is, in words; and where a scenario says it.
 
     ``provided``: by stage, the part of a fleet that serves, where it is scaled: who comes and goes costs less where
     less comes, so its cost is not known elsewhere.
@@ -38,7 +40,7 @@ def missed(
     for slo, verdict in zip(slos, verdicts, strict=True):
         if verdict.met is False and not readings.is_read(slo):
             if slo.measure == "cost" and provided:
-                return Missed(slo, INCONCLUSIVE, f"{slo.text} is missed at {most}: sweep --param load.rate=..")
+                return Missed(slo, INCONCLUSIVE, f"{slo.text} is missed at {most}: sweep --param {path}=..")
             return Missed(slo, UNREACHABLE, f"{slo.text} is missed even at {most}")
     return None
 

@@ -12,6 +12,7 @@ from conftest import long_run, slow
 from simulator import capacity, scenario_from_text, simulate, size
 from simulator.base.nearest import nearest
 from simulator.documents.schemas import schema_of
+from simulator.planning import unread
 from simulator.planning.probe import Prober
 from simulator.report.capacity import capacity_table
 from simulator.report.most_clients import most_clients_table
@@ -190,3 +191,14 @@ def test_what_bounds_from_below_is_missed_at_the_most(text):
     at = capacity(scenario_from_text(text), slos=["p90 < 1s", "goodput > 1M/s"], tolerance=0.5)
     assert (at.verdict, at.exit_code, at.binding) == ("unreachable", 99, "goodput > 1M/s")
     assert at.reason.startswith("goodput > 1M/s is missed even at the ")
+
+
+def test_the_cost_of_who_comes_and_goes_is_not_known_elsewhere():
+    cost, p99 = parse_objective("cost < 40 USD/h"), parse_objective("p99 < 1s")
+    money, none = Money(41.0, NOTHING), Share(0.0, 0.0, 0.0)
+    verdicts = [judge(slo, SERIES, None, NOTHING, none, NOTHING, False, money) for slo in (p99, cost)]
+    scaled = unread.missed([p99, cost], verdicts, {0: 0.5}, "the most", "load.arrivals.clients")
+    assert scaled.verdict == "inconclusive" and "sweep --param load.arrivals.clients=.." in scaled.reason
+    fixed = unread.missed([p99, cost], verdicts, {}, "the most", "load.rate")
+    assert (fixed.verdict, fixed.objective) == ("unreachable", cost)
+    assert unread.missed([p99], verdicts[:1], {}, "the most", "load.rate") is None
