@@ -13,9 +13,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import COLUMN_UNITS
 from simulator.documents import parts
 from simulator.engines import AUTO
-from simulator.planning import saved_run
-from simulator.planning.grid import Grid
-from simulator.planning.questions import whole_grid, without_block
+from simulator.planning import grid, questions, saved_run
 from simulator.report import exports, frame
 from simulator.report.drawn import drawn
 from simulator.report.page import charts, of_run, of_sweep, of_traces
@@ -40,7 +38,7 @@ class Asked:
     against: str | Path | None = None
     unit: str | None = None
     trigger: str | None = None
-    parameters: Mapping[str, Any] | Grid | None = None
+    parameters: Mapping[str, Any] | grid.Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def plot(
     against: str | Path | None = None,
     unit: str | None = None,
     trigger: str | None = None,
-    parameters: Mapping[str, Any] | Grid | None = None,
+    parameters: Mapping[str, Any] | grid.Grid | None = None,
     format: str = frame.ITSELF,
     **execution: Unpack[Here],
 ) -> Any:
@@ -134,7 +132,9 @@ def source_of(scenario: Scenario | str | Path, name: str, asked: Asked) -> Any:
     if isinstance(scenario, Scenario) or not places.is_folder(str(scenario)):
         source = given.checked_scenario(scenario)
         if name == "map":
-            varied = [one for one in whole_grid(source, asked.parameters or {}).parameters if len(one.values) > 1]
+            varied = [
+                one for one in questions.whole_grid(source, asked.parameters or {}).parameters if len(one.values) > 1
+            ]
             if len(varied) != 2:
                 message = f"map is of two parameters, got {len(varied)}: --param PATH=VALUES for each, or a sweep block"
                 raise errors.ArgumentError(message)
@@ -172,7 +172,7 @@ def _answered(source: Any, kind: Kind, asked: Asked, execution: Here) -> Any:
     for name in ("jobs", "progress", "say"):  # each point takes the engine that suits it: any other is refused
         if name in execution:
             own[name] = execution[name]
-    return sweep(without_block(source) if kind.parameters else source, parameters, **own)
+    return sweep(questions.without_block(source) if kind.parameters else source, parameters, **own)
 
 
 def _title(document: Mapping[str, Any]) -> str:

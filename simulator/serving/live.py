@@ -12,8 +12,7 @@ from simulator.base.errors import ArgumentError, ScenarioError
 from simulator.base.formats import counted
 from simulator.documents import parts, run
 from simulator.explaining.explain import explain
-from simulator.planning.grid import varied
-from simulator.planning.questions import without_block
+from simulator.planning import grid, questions
 from simulator.planning.sweep import sweep
 from simulator.report import text
 from simulator.report.page import charts, of_changes, of_run, of_sweep
@@ -70,7 +69,7 @@ class Live:
             if not isinstance(stop, int) or isinstance(stop, bool) or not 0 <= stop < len(slider.stops):
                 raise ArgumentError(f"{slider.group}, {slider.label}: there is no stop {stop!r}")
             values |= dict(slider.stops[stop][1])
-        return varied(self.scenario, values, "the page") if values else self.scenario
+        return grid.varied(self.scenario, values, "the page") if values else self.scenario
 
     def written(self, stops: Sequence[int]) -> str:
         """The scenario there as a file, with as many queries and replications as the page takes."""
@@ -118,7 +117,7 @@ def live(
     changes: dict[str, Any] = {"replications": replications or REPLICATIONS, "precision": None}
     if scenario.queries is not None:
         changes["queries"] = queries or QUERIES
-    return Live(without_block(scenario.with_run(**changes)), execution)
+    return Live(questions.without_block(scenario.with_run(**changes)), execution)
 
 
 def _answer(drawn: list[charts.Chart], rows: list[list[str]], said: list[str], began: float) -> Answer:
